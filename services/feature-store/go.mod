@@ -1,0 +1,14 @@
+module github.com/haggle-commerce/haggle/services/feature-store
+
+go 1.26
+
+require (
+	github.com/haggle-commerce/haggle/libs v0.0.0
+	github.com/google/go-cmp v0.7.0
+	golang.org/x/sync v0.24.0
+	pgregory.net/rapid v1.3.0
+	github.com/prometheus/client_golang v1.25.0
+	github.com/redis/go-redis/v9 v9.23.0
+)
+
+replace github.com/haggle-commerce/haggle/libs => ../../libs
