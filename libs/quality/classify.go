@@ -90,7 +90,10 @@ func CalibrationError(probabilities []float64, positive []bool, bins int) float6
 	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(probabilities[a], probabilities[b]) })
 	total := 0.0
 	for begin, bin := 0, 1; begin < n; bin++ {
-		end := max(begin+1, n*bin/bins)
+		end := n * bin / bins
+		if end <= begin {
+			continue
+		}
 		for end < n && probabilities[order[end]] == probabilities[order[end-1]] {
 			end++
 		}
