@@ -96,6 +96,9 @@ func (p *Params) Choice(name string, allowed ...string) string {
 	return s
 }
 
+// Peek returns what was found wrong so far.
+func (p *Params) Peek() []Fault { return p.faults }
+
 // Faults returns what was found wrong, and that parameters which were not read are unknown.
 func (p *Params) Faults() []Fault {
 	var unknown []string

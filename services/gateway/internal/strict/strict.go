@@ -70,7 +70,9 @@ func (r *Reader) Faults() []Fault { return r.faults }
 func (r *Reader) Offset() int { return r.at }
 
 // Fault notes that the value being read is wrong.
-func (r *Reader) Fault(format string, args ...any) { r.note(string(r.path), fmt.Sprintf(format, args...)) }
+func (r *Reader) Fault(format string, args ...any) {
+	r.note(string(r.path), fmt.Sprintf(format, args...))
+}
 
 // FaultAt notes that field, a member of the object being read, is wrong or missing.
 func (r *Reader) FaultAt(field, format string, args ...any) {
