@@ -53,6 +53,8 @@ const (
 	// HeaderCode is the [Code] of a reply, left out when OK; HeaderError is its text for people.
 	HeaderCode  = "Haggle-Code"
 	HeaderError = "Haggle-Error"
+	// HeaderField is the part of the request at fault, left out when none is named.
+	HeaderField = "Haggle-Field"
 	// HeaderTrace carries a W3C trace context.
 	HeaderTrace = "traceparent"
 	// HeaderOrigin, HeaderTries and HeaderReason are set on a message of [StreamDead].
