@@ -103,9 +103,14 @@ func (e *Event) Check() error {
 			fault("session_id", "%s", reason)
 		}
 	}
-	for field, s := range map[string]string{"item_list_id": string(e.Placement), "search_term": e.SearchTerm, "transaction_id": e.Transaction, "currency": e.Currency} {
-		if reason := textFault(s, MaxValueBytes); reason != "" {
-			fault(field, "%s", reason)
+	for _, text := range [...]struct{ field, value string }{
+		{"item_list_id", string(e.Placement)},
+		{"search_term", e.SearchTerm},
+		{"transaction_id", e.Transaction},
+		{"currency", e.Currency},
+	} {
+		if reason := textFault(text.value, MaxValueBytes); reason != "" {
+			fault(text.field, "%s", reason)
 		}
 	}
 	if math.IsNaN(e.Value) || math.IsInf(e.Value, 0) {

@@ -4,7 +4,9 @@ package shop
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"math"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -34,6 +36,7 @@ const SessionIdle = 30 * time.Minute
 const (
 	MaxIDBytes          = 128
 	MaxTitleBytes       = 1024
+	MaxTitles           = 64
 	MaxDescriptionBytes = 16 << 10
 	MaxCategories       = 10
 	MaxAttributes       = 128
@@ -41,6 +44,9 @@ const (
 	MaxValueBytes       = 512
 	MaxPrice            = 1e9
 )
+
+// maxLanguageBytes is the length that RFC 5646, section 4.4.1, asks an implementation to allow for a language tag.
+const maxLanguageBytes = 35
 
 // Availability says whether an item can be bought now.
 type Availability string
@@ -113,8 +119,12 @@ func (it *Item) Check() error {
 		fault("title", "is empty")
 	}
 	text("title", it.Title, MaxTitleBytes)
-	for lang, title := range it.Titles {
-		text("titles."+lang, title, MaxTitleBytes)
+	if len(it.Titles) > MaxTitles {
+		fault("titles", "has %d languages, at most %d", len(it.Titles), MaxTitles)
+	}
+	for _, lang := range slices.Sorted(maps.Keys(it.Titles)) {
+		text("titles."+lang, lang, maxLanguageBytes)
+		text("titles."+lang, it.Titles[lang], MaxTitleBytes)
 	}
 	text("description", it.Description, MaxDescriptionBytes)
 	text("brand", it.Brand, MaxValueBytes)
@@ -138,7 +148,11 @@ func (it *Item) Check() error {
 	if len(it.Attributes) > MaxAttributes {
 		fault("attributes", "has %d keys, at most %d", len(it.Attributes), MaxAttributes)
 	}
-	for key, values := range it.Attributes {
+	for _, key := range slices.Sorted(maps.Keys(it.Attributes)) {
+		values := it.Attributes[key]
+		if key == "" {
+			fault("attributes", "has an empty key")
+		}
 		text("attributes."+key, key, MaxValueBytes)
 		if len(values) > MaxValues {
 			fault("attributes."+key, "has %d values, at most %d", len(values), MaxValues)

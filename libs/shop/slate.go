@@ -5,14 +5,14 @@ type Reason uint8
 
 // The reasons, in the order of their bits on the wire. Append only.
 const (
-	ReasonMatch     Reason = iota // the text of the query matches
-	ReasonTogether                // bought or viewed together with items of the shopper or of the page
-	ReasonSession                 // fits what was done in this session
-	ReasonTrending                // many want it now
-	ReasonSimilar                 // its content is like the page's item
-	ReasonAgain                   // the shopper bought it before
-	ReasonNew                     // it is new in the shop
-	ReasonPopular                 // a long-time favourite
+	ReasonMatch    Reason = iota // the text of the query matches
+	ReasonTogether               // bought or viewed together with items of the shopper or of the page
+	ReasonSession                // fits what was done in this session
+	ReasonTrending               // many want it now
+	ReasonSimilar                // its content is like the page's item
+	ReasonAgain                  // the shopper bought it before
+	ReasonNew                    // it is new in the shop
+	ReasonPopular                // a long-time favourite
 	reasonCount
 )
 
