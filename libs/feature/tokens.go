@@ -4,6 +4,7 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+	"unsafe"
 )
 
 // Tokens appends the words of text to dst, in order. Letters are lower-cased and stripped of accents, full-width forms and
@@ -96,6 +97,19 @@ func nextPair(folded string, begin, middle int) (token, rest string) {
 		return folded[begin:end], folded[middle:]
 	}
 	return folded[begin:end], folded[end:]
+}
+
+// nextTerm returns the hash of the stem of the first token of folded text and what follows it; 0 when there is none.
+func nextTerm(folded []byte) (hash uint32, rest []byte) {
+	if len(folded) == 0 {
+		return 0, nil
+	}
+	// The string lives for this call alone and nothing writes to folded meanwhile, so it needs no copy.
+	token, after := nextToken(unsafe.String(&folded[0], len(folded)))
+	if token == "" {
+		return 0, nil
+	}
+	return HashTerm(token), folded[len(folded)-len(after):]
 }
 
 // inWord reports whether r belongs to a word of folded text. A dot is only left there within a number.

@@ -1,0 +1,57 @@
+package feature
+
+import "math/bits"
+
+// table is a small hash table of numbers, made for a few hundred keys that live for one query: open addressing with linear
+// probing, at most half full, no deletion, memory kept from query to query. Key 0 stands for an empty slot, so it is held
+// apart as 1. The zero value is ready after reset.
+type table[V any] struct {
+	keys   []uint64
+	values []V
+	shift  uint8
+}
+
+// reset empties the table and makes room for n keys.
+func (t *table[V]) reset(n int) {
+	size := 1 << bits.Len(uint(max(2*n, 8)-1))
+	if cap(t.keys) < size {
+		t.keys, t.values = make([]uint64, size), make([]V, size)
+	}
+	t.keys, t.values = t.keys[:size], t.values[:size]
+	clear(t.keys)
+	t.shift = uint8(64 - bits.TrailingZeros(uint(size)))
+}
+
+// slot returns where key stands, or the empty slot where it would.
+func (t *table[V]) slot(key uint64) int {
+	// Fibonacci hashing (Knuth, TAOCP 3, 6.4): the high bits of the product depend on all bits of the key.
+	mask := len(t.keys) - 1
+	at := int((key * 0x9e3779b97f4a7c15) >> t.shift)
+	for t.keys[at] != key && t.keys[at] != 0 {
+		at = (at + 1) & mask
+	}
+	return at
+}
+
+// value returns the place of key's value, a zero one when the key is new.
+func (t *table[V]) value(key uint64) *V {
+	key = max(key, 1)
+	at := t.slot(key)
+	if t.keys[at] == 0 {
+		t.keys[at] = key
+		clear(t.values[at : at+1])
+	}
+	return &t.values[at]
+}
+
+// find returns the value of key.
+func (t *table[V]) find(key uint64) (value V, ok bool) {
+	if len(t.keys) == 0 {
+		return value, false
+	}
+	key = max(key, 1)
+	if at := t.slot(key); t.keys[at] == key {
+		return t.values[at], true
+	}
+	return value, false
+}
