@@ -69,8 +69,9 @@ type Asker struct {
 	folded    []byte
 	positions table[int32]
 	first     []int32
-	dayWeight [2 * RowDays]float32
-	weekly    [64]float32
+	// dayWeight and weekWeight are what a count of some age in days or weeks is worth; nothing beyond the last.
+	dayWeight  [2 * RowDays]float32
+	weekWeight [64]float32
 }
 
 // source is an item whose neighbours score candidates.
@@ -110,12 +111,12 @@ func (x *Extractor) Ask(a *Asker, q Question) {
 		a.shopper = &nobody
 	}
 	a.now, a.day = millisOf(q.Now), dayOf(q.Now)
-	if a.weekly[0] == 0 {
-		for age := range a.dayWeight {
+	if a.dayWeight[0] == 0 {
+		for age := range RowDays {
 			a.dayWeight[age] = float32(math.Exp2(-float64(age) / daysHalfLife))
 		}
-		for age := range a.weekly {
-			a.weekly[age] = float32(math.Exp2(-float64(age) / weeksHalfLife))
+		for age := range len(a.weekWeight) - RowWeeks {
+			a.weekWeight[age] = float32(math.Exp2(-float64(age) / weeksHalfLife))
 		}
 	}
 	x.catalogue.mu.RLock()

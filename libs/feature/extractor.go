@@ -2,6 +2,7 @@ package feature
 
 import (
 	"math"
+	"math/bits"
 	"slices"
 )
 
@@ -65,16 +66,17 @@ func (a *Asker) counts(v *[Vector]float32, r *ItemRow) {
 		return
 	}
 	var dayBought, dayInterest, weekBought, weekInterest float32
-	newest := r.newest - 1
-	late := max(int(a.day-newest), 0)
-	for age := range min(RowDays, len(a.dayWeight)-min(late, len(a.dayWeight)), int(newest)+1) {
-		bucket, weight := &r.days[(newest-int32(age))%RowDays], a.dayWeight[late+age]
+	// A bucket from before 1970 is empty, so an index that wraps around below day 0 does no harm.
+	newest := uint(r.newest - 1)
+	late := max(int(a.day)-int(newest), 0)
+	for age, weight := range a.dayWeight[min(late, RowDays):][:RowDays] {
+		bucket := &r.days[(newest-uint(age))%RowDays]
 		dayBought += weight * float32(bucket[Bought])
 		dayInterest += weight * interestOf(bucket[Clicked], bucket[Viewed], bucket[Carted])
 	}
-	lateWeeks := max(int(a.day/7-newest/7), 0)
-	for age := range min(RowWeeks, len(a.weekly)-min(lateWeeks, len(a.weekly)), int(newest/7)+1) {
-		bucket, weight := &r.weeks[(newest/7-int32(age))%RowWeeks], a.weekly[lateWeeks+age]
+	lateWeeks := max(int(a.day/7)-int(newest/7), 0)
+	for age, weight := range a.weekWeight[min(lateWeeks, len(a.weekWeight)-RowWeeks):][:RowWeeks] {
+		bucket := &r.weeks[(newest/7-uint(age))%RowWeeks]
 		weekBought += weight * float32(bucket[Bought])
 		weekInterest += weight * interestOf(bucket[Clicked], bucket[Viewed], bucket[Carted])
 	}
@@ -126,22 +128,17 @@ func (a *Asker) content(v *[Vector]float32, f *Facts) {
 			v[recentBrand] += weight
 		}
 	}
-	for i, other := range a.context {
+	for _, other := range a.context {
 		v[contextCategory] = max(v[contextCategory], f.overlap(other))
 		if f.Brand != 0 && f.Brand == other.Brand {
 			v[contextBrand] += 1 / float32(len(a.context))
 		}
-		if i < textContext {
-			v[contextText] = max(v[contextText], f.jaccard(other))
-		}
+		v[contextText] = max(v[contextText], f.jaccard(other))
 	}
 }
 
 // recentWeight makes 1 + 1/2 + ... + 1/recentItems a weight of 1.
 const recentWeight = 1 / (1 + 1.0/2 + 1.0/3 + 1.0/4 + 1.0/5)
-
-// textContext is how many items of the page are compared by their words: a comparison of two titles takes 50 ns.
-const textContext = 3
 
 // overlap returns the share of the depths, from the narrowest up, at which two items stand in one category.
 func (f *Facts) overlap(other *Facts) float32 {
@@ -153,26 +150,14 @@ func (f *Facts) overlap(other *Facts) float32 {
 	return 0
 }
 
-// jaccard returns how many words two titles have in common, over how many they have.
+// jaccard returns how many words two titles have in common, over how many they have, by their marks.
 func (f *Facts) jaccard(other *Facts) float32 {
-	both := 0
-	for i, k := 0, 0; i < len(f.Terms) && k < len(other.Terms); {
-		switch p, q := f.Terms[i], other.Terms[k]; {
-		case p < q:
-			i++
-		case p > q:
-			k++
-		default:
-			if f.Fields[i]&other.Fields[k]&InTitle != 0 {
-				both++
-			}
-			i, k = i+1, k+1
-		}
-	}
+	both := bits.OnesCount64(f.TitleMarks[0]&other.TitleMarks[0]) + bits.OnesCount64(f.TitleMarks[1]&other.TitleMarks[1])
 	if both == 0 {
 		return 0
 	}
-	return float32(both) / float32(f.TitleTerms+other.TitleTerms-both)
+	either := bits.OnesCount64(f.TitleMarks[0]|other.TitleMarks[0]) + bits.OnesCount64(f.TitleMarks[1]|other.TitleMarks[1])
+	return float32(both) / float32(either)
 }
 
 // own fills the columns of what the shopper did with this very item.
@@ -228,6 +213,8 @@ func (a *Asker) nearness(vectors []float32, facts []*Facts) {
 		return
 	}
 	a.positions.reset(len(facts))
+	// Nine of ten neighbours are no candidate: a bit per candidate, by the end of its number, says so faster than the table.
+	var filter [16]uint64
 	a.first = slices.Grow(a.first[:0], len(facts))[:len(facts)]
 	for i, f := range facts {
 		a.first[i] = int32(i)
@@ -241,11 +228,15 @@ func (a *Asker) nearness(vectors []float32, facts []*Facts) {
 				*at = int32(i) + 1
 			}
 			a.first[i] = *at - 1
+			filter[index/64%16] |= 1 << (index % 64)
 		}
 	}
 	for _, s := range a.near {
 		items, weights := a.neighbours.Neighbours(s.index)
 		for k, item := range items[:min(len(items), len(weights))] {
+			if filter[item/64%16]>>(item%64)&1 == 0 {
+				continue
+			}
 			at, ok := a.positions.find(uint64(item) + 1)
 			if !ok {
 				continue
@@ -273,9 +264,9 @@ func (a *Asker) nearness(vectors []float32, facts []*Facts) {
 // which a vector needs ten.
 func logOnePlus(x float32) float32 {
 	// y = m * 2^e with m in [0.707, 1.414); ln m = 2 artanh((m-1)/(m+1)).
-	bits := math.Float32bits(1+x) - 0x3f3504f3
-	e := int32(bits) >> 23
-	m := math.Float32frombits(bits&0x7fffff + 0x3f3504f3)
+	y := math.Float32bits(1+x) - 0x3f3504f3
+	e := int32(y) >> 23
+	m := math.Float32frombits(y&0x7fffff + 0x3f3504f3)
 	s := (m - 1) / (m + 1)
 	s2 := s * s
 	return 2*s*(1+s2*(1.0/3+s2*(1.0/5+s2*(1.0/7)))) + float32(e)*math.Ln2

@@ -40,8 +40,10 @@ type Facts struct {
 	// Terms are hashes of the stems of the item's words, ascending, each once; Fields says where each stands.
 	Terms  []uint32
 	Fields []Field
-	// TitleTerms is how many of Terms stand in the title.
+	// TitleTerms is how many of Terms stand in the title; TitleMarks has one bit of 128 set for each, by its hash, so that
+	// two titles are compared at once.
 	TitleTerms int
+	TitleMarks [2]uint64
 	// Buyable is false for what is out of stock.
 	Buyable bool
 }
@@ -119,9 +121,10 @@ func (f *Facts) setTerms(item *shop.Item) {
 		f.Terms, f.Fields = append(f.Terms, p.term), append(f.Fields, p.field)
 	}
 	f.Terms, f.Fields = slices.Clip(f.Terms), slices.Clip(f.Fields)
-	for _, field := range f.Fields {
+	for i, field := range f.Fields {
 		if field&InTitle != 0 {
 			f.TitleTerms++
+			f.TitleMarks[f.Terms[i]/64%2] |= 1 << (f.Terms[i] % 64)
 		}
 	}
 }
