@@ -1,0 +1,215 @@
+// Package lexical finds items by words: an inverted index over weighted fields, scored by BM25F, that is changed item by item
+// while it serves.
+//
+// What a word of a document scores depends on that document alone (S. Robertson, H. Zaragoza, M. Taylor, "Simple BM25 extension
+// to multiple weighted fields", CIKM 2004, with the length of each field normalised before the fields are added, as in TREC-13):
+//
+//	w     = sum over fields f of weight_f * tf_f / (1 - b_f + b_f * length_f / pivot_f)
+//	score = sum over words of idf(word) * w * (k1 + 1) / (k1 + w)
+//
+// The pivots are fixed lengths and not the averages of the collection of this moment: so the weight in a posting never goes
+// stale, and replicas that saw the same items in another order answer the same. Nothing here locks.
+package lexical
+
+import (
+	"hash/maphash"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/haggle-commerce/haggle/libs/feature"
+	"github.com/haggle-commerce/haggle/libs/shop"
+)
+
+// Field is a part of an item's text.
+type Field int
+
+// The fields.
+const (
+	Title Field = iota
+	Brand
+	Category
+	Attributes
+	Description
+	fieldCount
+)
+
+// FieldParams say how much a field counts.
+type FieldParams struct {
+	// Weight is what one occurrence in the field counts.
+	Weight float32
+	// B says how much a long field takes away, from 0 to 1; Pivot is the length that takes nothing away.
+	B, Pivot float32
+}
+
+// Params are the constants of the score.
+type Params struct {
+	K1     float32
+	Fields [fieldCount]FieldParams
+}
+
+// Defaults returns constants that suit a shop: short titles that say most, brands and categories that say much, long descriptions.
+func Defaults() Params {
+	return Params{K1: 1.2, Fields: [fieldCount]FieldParams{
+		Title:       {Weight: 3, B: 0.4, Pivot: 10},
+		Brand:       {Weight: 2, B: 0.2, Pivot: 1},
+		Category:    {Weight: 2, B: 0.2, Pivot: 4},
+		Attributes:  {Weight: 1, B: 0.6, Pivot: 15},
+		Description: {Weight: 1, B: 0.6, Pivot: 40},
+	}}
+}
+
+// Document is the text of one item, taken apart. It does not depend on the index, so it is made outside of any lock.
+type Document struct {
+	terms []occurrence
+	// lengths are the numbers of words per field.
+	lengths [fieldCount]int
+	// fingerprint tells apart texts that differ.
+	fingerprint uint64
+}
+
+// occurrence is a word of a document.
+type occurrence struct {
+	stem string
+	// surface is the first form of the word that stands in the document.
+	surface string
+	counts  [fieldCount]uint16
+}
+
+// Analyser takes items apart. It keeps memory between documents: one goroutine uses it at a time. Make one with [NewAnalyser].
+type Analyser struct {
+	seed   maphash.Seed
+	at     map[string]int
+	tokens []string
+}
+
+// NewAnalyser returns an analyser.
+func NewAnalyser() *Analyser {
+	return &Analyser{seed: maphash.MakeSeed(), at: map[string]int{}}
+}
+
+// Analyse takes the text of an item apart.
+func (a *Analyser) Analyse(it *shop.Item) *Document {
+	var hash maphash.Hash
+	hash.SetSeed(a.seed)
+	clear(a.at)
+	d := &Document{}
+	add := func(f Field, text string) {
+		hash.WriteByte(byte(f))
+		hash.WriteString(text)
+		a.add(d, f, text)
+	}
+	add(Title, it.Title)
+	for _, language := range sortedKeys(it.Titles) {
+		if title := it.Titles[language]; title != it.Title {
+			add(Title, title)
+		}
+	}
+	add(Brand, it.Brand)
+	for _, category := range it.Categories {
+		add(Category, category)
+	}
+	for _, name := range sortedKeys(it.Attributes) {
+		for _, text := range it.Attributes[name] {
+			add(Attributes, text)
+		}
+	}
+	add(Description, it.Description)
+	d.fingerprint = hash.Sum64()
+	return d
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for key := range m {
+		keys = append(keys, key)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+func (a *Analyser) add(d *Document, f Field, text string) {
+	a.tokens = feature.Tokens(a.tokens[:0], text)
+	d.lengths[f] += len(a.tokens)
+	for _, token := range a.tokens {
+		stem := feature.Stem(token)
+		i, ok := a.at[stem]
+		if !ok {
+			i = len(d.terms)
+			a.at[stem] = i
+			d.terms = append(d.terms, occurrence{stem: stem, surface: token})
+		}
+		if n := &d.terms[i].counts[f]; *n < 1<<16-1 {
+			*n++
+		}
+	}
+}
+
+// weight is w above for one word of the document.
+func (p *Params) weight(d *Document, o *occurrence) float32 {
+	w := float32(0)
+	for f := range fieldCount {
+		if o.counts[f] > 0 {
+			fp := &p.Fields[f]
+			w += fp.Weight * float32(o.counts[f]) / (1 - fp.B + fp.B*float32(d.lengths[f])/fp.Pivot)
+		}
+	}
+	return w
+}
+
+// saturate is w * (k1 + 1) / (k1 + w).
+func (p *Params) saturate(w float32) float32 { return w * (p.K1 + 1) / (p.K1 + w) }
+
+// Word is one word of a query.
+type Word struct {
+	// Text is the word as it was typed, folded; Stem is what is looked up.
+	Text, Stem string
+	// Optional words add to the score but need not be there.
+	Optional bool
+}
+
+// MaxWords is how many words of a query count; the others are left out.
+const MaxWords = 24
+
+// Words takes a query apart: each word once, words that say nothing ("for", "the") optional unless there are only such.
+func Words(text string) []Word {
+	var words []Word
+	required := 0
+	for _, token := range feature.Tokens(nil, text) {
+		stem := feature.Stem(token)
+		if slices.ContainsFunc(words, func(w Word) bool { return w.Stem == stem }) {
+			continue
+		}
+		if len(words) == MaxWords {
+			break
+		}
+		w := Word{Text: token, Stem: stem, Optional: fillers[token]}
+		if !w.Optional {
+			required++
+		}
+		words = append(words, w)
+	}
+	if required == 0 {
+		for i := range words {
+			words[i].Optional = false
+		}
+	}
+	return words
+}
+
+// fillers are English words that a shopper types between those that matter.
+var fillers = map[string]bool{
+	"a": true, "an": true, "and": true, "as": true, "at": true, "by": true, "for": true, "from": true, "in": true, "is": true, "it": true,
+	"of": true, "on": true, "or": true, "that": true, "the": true, "to": true, "with": true, "without": true, "my": true, "me": true,
+}
+
+// alone reports whether word is one character of a script that writes no spaces: it is looked for inside pairs.
+func alone(word string) (rune, bool) {
+	r, size := utf8.DecodeRuneInString(word)
+	return r, size == len(word) && r >= 0x2e80
+}
+
+// correctable reports whether a misspelling may be looked for: letters of an alphabet only, neither a model number nor a pair.
+func correctable(word string) bool {
+	return !strings.ContainsFunc(word, func(r rune) bool { return r == '.' || (r >= '0' && r <= '9') || r >= 0x2e80 })
+}

@@ -1,0 +1,388 @@
+package lexical
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	gocmp "github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"pgregory.net/rapid"
+
+	"github.com/haggle-commerce/haggle/libs/feature"
+	"github.com/haggle-commerce/haggle/libs/shop"
+	"github.com/haggle-commerce/haggle/services/recall/internal/catalogue"
+)
+
+var vocabulary = strings.Fields("red blue shoe shoes jacket jackets trail running acme globex for the with 红色 跑鞋 跑步鞋 usb 9.5")
+
+func phrases(t *rapid.T, most int) string {
+	return strings.Join(rapid.SliceOfN(rapid.SampledFrom(vocabulary), 0, most).Draw(t, "words"), " ")
+}
+
+func drawItem(t *rapid.T) *shop.Item {
+	it := &shop.Item{
+		ID: "x", Title: phrases(t, 5), Brand: phrases(t, 1), Description: phrases(t, 12),
+		Categories: []string{phrases(t, 1), phrases(t, 2)},
+		Attributes: map[string][]string{"colour": {phrases(t, 1)}, "use": {phrases(t, 2), phrases(t, 1)}},
+	}
+	if rapid.Bool().Draw(t, "translated") {
+		it.Titles = map[string]string{"zh": phrases(t, 3)}
+	}
+	return it
+}
+
+// texts are the fields of an item as the definition of BM25F sees them.
+func texts(it *shop.Item) [fieldCount][]string {
+	var f [fieldCount][]string
+	add := func(at Field, text string) {
+		for _, token := range feature.Tokens(nil, text) {
+			f[at] = append(f[at], feature.Stem(token))
+		}
+	}
+	add(Title, it.Title)
+	for _, title := range it.Titles {
+		if title != it.Title {
+			add(Title, title)
+		}
+	}
+	add(Brand, it.Brand)
+	for _, c := range it.Categories {
+		add(Category, c)
+	}
+	for _, values := range it.Attributes {
+		for _, v := range values {
+			add(Attributes, v)
+		}
+	}
+	add(Description, it.Description)
+	return f
+}
+
+// naive scores every item by the formula in the package comment, word by word over its text.
+func naive(p Params, items map[catalogue.Slot]*shop.Item, words []Word, least int) map[catalogue.Slot]float64 {
+	weights := func(it *shop.Item, holds func(string) bool) map[string]float64 {
+		found := map[string]float64{}
+		for f, words := range texts(it) {
+			fp := p.Fields[f]
+			for _, word := range words {
+				if holds(word) {
+					found[word] += float64(fp.Weight) / float64(1-fp.B+fp.B*float32(len(words))/fp.Pivot)
+				}
+			}
+		}
+		return found
+	}
+	required := 0
+	matched, scores := map[catalogue.Slot]int{}, map[catalogue.Slot]float64{}
+	for _, w := range words {
+		holds := func(word string) bool { return word == w.Stem }
+		if r := []rune(w.Stem); len(r) == 1 && r[0] > 0x2e80 {
+			holds = func(word string) bool { return strings.Contains(word, w.Stem) }
+		}
+		df := map[string]int{}
+		for _, it := range items {
+			for word := range weights(it, holds) {
+				df[word]++
+			}
+		}
+		if !w.Optional {
+			required++
+		}
+		for s, it := range items {
+			found := weights(it, holds)
+			if len(found) > 0 && !w.Optional {
+				matched[s]++
+			}
+			for word, x := range found {
+				idf := math.Log(1 + (float64(len(items)-df[word])+0.5)/(float64(df[word])+0.5))
+				scores[s] += idf * x * float64(p.K1+1) / (float64(p.K1) + x)
+			}
+		}
+	}
+	least = max(1, min(least, required))
+	for s := range scores {
+		if matched[s] < least {
+			delete(scores, s)
+		}
+	}
+	return scores
+}
+
+func TestSearchEqualsNaive(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		x, analyser, items := New(Defaults()), NewAnalyser(), map[catalogue.Slot]*shop.Item{}
+		var sc Scratch
+		for range rapid.IntRange(0, 60).Draw(t, "changes") {
+			s := catalogue.Slot(rapid.IntRange(0, 40).Draw(t, "slot"))
+			if rapid.IntRange(0, 4).Draw(t, "delete") == 0 {
+				if _, ok := items[s]; x.Delete(s) != ok {
+					t.Fatalf("Delete(%d) = %v", s, !ok)
+				}
+				delete(items, s)
+				continue
+			}
+			it := drawItem(t)
+			x.Put(s, analyser.Analyse(it))
+			items[s] = it
+		}
+		for range 3 {
+			words := Words(phrases(t, 5) + " " + rapid.SampledFrom([]string{"", "鞋", "nothing", "jackt"}).Draw(t, "odd"))
+			least := rapid.IntRange(0, 4).Draw(t, "least")
+			x.Search(&sc, words, least)
+			got := map[catalogue.Slot]float64{}
+			for _, s := range sc.Hits {
+				got[s] = float64(sc.Score(s))
+			}
+			want := naive(Defaults(), items, words, least)
+			if diff := gocmp.Diff(want, got, cmpopts.EquateApprox(1e-4, 1e-4), cmpopts.EquateEmpty()); diff != "" {
+				t.Fatalf("Search(%+v, least %d) (-want +got):\n%s", words, least, diff)
+			}
+		}
+		if x.Count() != len(items) {
+			t.Fatalf("Count() = %d, want %d", x.Count(), len(items))
+		}
+	})
+}
+
+func TestDictionaryForgets(t *testing.T) {
+	x, analyser := New(Defaults()), NewAnalyser()
+	for i := range 500 {
+		x.Put(catalogue.Slot(i%3), analyser.Analyse(&shop.Item{Title: fmt.Sprintf("word%d 红%c", i, rune('一'+i))}))
+	}
+	for s := range catalogue.Slot(3) {
+		x.Delete(s)
+	}
+	if x.Terms() != 0 || len(x.byLetter) != 0 || len(x.terms) > 20 {
+		t.Errorf("%d terms, %d letters and room for %d terms remain", x.Terms(), len(x.byLetter), len(x.terms))
+	}
+}
+
+func TestPutOfTheSameTextChangesNothing(t *testing.T) {
+	x, analyser := New(Defaults()), NewAnalyser()
+	it := &shop.Item{Title: "Red shoe", Price: 10, Attributes: map[string][]string{"a": {"x"}, "b": {"y"}}}
+	if !x.Put(0, analyser.Analyse(it)) {
+		t.Error("the first Put changed nothing")
+	}
+	it.Price = 12
+	if x.Put(0, analyser.Analyse(it)) {
+		t.Error("a new price changed the index of words")
+	}
+	it.Title = "Red shoes"
+	if !x.Put(0, analyser.Analyse(it)) {
+		t.Error("a new title changed nothing")
+	}
+}
+
+func TestWords(t *testing.T) {
+	for text, want := range map[string]string{
+		"":                      "",
+		"Red shoes for men":     "red shoes (for) men",
+		"the":                   "the",
+		"shoe shoes SHOE":       "shoe",
+		"红色跑鞋 nike":             "红色 色跑 跑鞋 nike",
+		"with or without you":   "(with) (or) (without) you",
+		strings.Repeat("a ", 3): "a",
+	} {
+		var got []string
+		for _, w := range Words(text) {
+			if w.Optional {
+				w.Text = "(" + w.Text + ")"
+			}
+			got = append(got, w.Text)
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("Words(%q) = %q, want %q", text, got, want)
+		}
+	}
+	var long []string
+	for i := range 100 {
+		long = append(long, fmt.Sprint("w", i))
+	}
+	if n := len(Words(strings.Join(long, " "))); n != MaxWords {
+		t.Errorf("a query of 100 words has %d words, want %d", n, MaxWords)
+	}
+}
+
+func TestCorrect(t *testing.T) {
+	x, analyser := New(Defaults()), NewAnalyser()
+	for i, title := range []string{"Rain jacket", "Winter jackets", "Rocket", "Headphones wireless", "Mouse", "Mouse", "House", "Moose", "红色 跑鞋", "iphone 15", "A4000 paper", "running"} {
+		x.Put(catalogue.Slot(i), analyser.Analyse(&shop.Item{Title: title}))
+	}
+	for word, want := range map[string]string{
+		"jackt":                 "jacket",
+		"jacet":                 "jacket",
+		"jakcet":                "jacket",
+		"jackest":               "jacket",
+		"mose":                  "mouse",
+		"mosue":                 "mouse",
+		"hedphone":              "headphones",
+		"headfones":             "headphones",
+		"wireles":               "wireless",
+		"runing":                "running",
+		"ipone":                 "iphone",
+		"jacket":                "",
+		"jackets":               "",
+		"kacket":                "",
+		"xyz":                   "",
+		"mo":                    "",
+		"a4001":                 "",
+		"红跑":                    "",
+		"rnnnnninnng":           "",
+		strings.Repeat("j", 60): "",
+	} {
+		got, ok := x.Correct(Words(word)[0])
+		if !ok {
+			got.Text = ""
+		}
+		if got.Text != want {
+			t.Errorf("Correct(%q) = %q, want %q", word, got.Text, want)
+		}
+	}
+}
+
+// TestDistanceEqualsNaive compares with the recurrence, written down as it is defined.
+func TestDistanceEqualsNaive(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		letters := rapid.SliceOfN(rapid.SampledFrom([]rune("abcé")), 0, 9)
+		a, b := letters.Draw(t, "a"), letters.Draw(t, "b")
+		most := rapid.IntRange(0, 4).Draw(t, "most")
+		var d func(i, j int) int
+		d = func(i, j int) int {
+			if i == 0 || j == 0 {
+				return i + j
+			}
+			change := 1
+			if a[i-1] == b[j-1] {
+				change = 0
+			}
+			least := min(d(i-1, j)+1, d(i, j-1)+1, d(i-1, j-1)+change)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				least = min(least, d(i-2, j-2)+1)
+			}
+			return least
+		}
+		if len(a) > 6 || len(b) > 6 {
+			a, b = a[:min(len(a), 6)], b[:min(len(b), 6)]
+		}
+		want := d(len(a), len(b))
+		got := distance(a, string(b), most)
+		if (want <= most && got != want) || (want > most && got <= most) {
+			t.Fatalf("distance(%q, %q, %d) = %d, want %d", string(a), string(b), most, got, want)
+		}
+	})
+}
+
+func TestLike(t *testing.T) {
+	x, analyser := New(Defaults()), NewAnalyser()
+	for i, title := range []string{"Acme trail running shoe", "Acme trail shoe", "Globex road shoe", "Garden hose", "Acme hose"} {
+		x.Put(catalogue.Slot(i), analyser.Analyse(&shop.Item{Title: title}))
+	}
+	var sc Scratch
+	x.Like(&sc, 0)
+	slices.SortFunc(sc.Hits, func(a, b catalogue.Slot) int { return int(math.Copysign(1, float64(sc.Score(b)-sc.Score(a)))) })
+	if len(sc.Hits) < 2 || sc.Hits[0] != 1 || slices.Contains(sc.Hits, 0) || slices.Contains(sc.Hits, 3) {
+		t.Errorf("Like(0) = %v, want 1 first, without 0 and 3", sc.Hits)
+	}
+	x.Like(&sc, 99)
+	if len(sc.Hits) != 0 {
+		t.Errorf("Like of an unknown item = %v", sc.Hits)
+	}
+	if x.Search(&sc, Words("hose"), 1); len(sc.Hits) != 2 {
+		t.Errorf("Search after Like = %v", sc.Hits)
+	}
+}
+
+// corpus makes n titles of 8 words and descriptions of 25, with words as frequent as 1/rank.
+func corpus(n int) (*Index, []string) {
+	random := rand.New(rand.NewPCG(7, uint64(n)))
+	zipf := rand.NewZipf(random, 1.1, 4, uint64(n/2+1000))
+	words := func(k int) string {
+		var b strings.Builder
+		for range k {
+			fmt.Fprintf(&b, "%s ", name(zipf.Uint64()))
+		}
+		return b.String()
+	}
+	x, analyser := New(Defaults()), NewAnalyser()
+	for s := range n {
+		x.Put(catalogue.Slot(s), analyser.Analyse(&shop.Item{Title: words(8), Description: words(25), Brand: words(1)}))
+	}
+	var queries []string
+	for range 64 {
+		queries = append(queries, words(3))
+	}
+	return x, queries
+}
+
+// name spells a number in letters, so that spelling and stems have something to do.
+func name(n uint64) string {
+	const syllables = "bacedifoguhejikalemonipurasetovuwaxeyizo"
+	b := []byte{}
+	for {
+		b = append(b, syllables[2*(n%20)], syllables[2*(n%20)+1])
+		if n /= 20; n == 0 {
+			return string(b)
+		}
+	}
+}
+
+func BenchmarkSearch(b *testing.B) {
+	for _, n := range []int{1000, 20_000} {
+		x, queries := corpus(n)
+		var parsed [][]Word
+		for _, q := range queries {
+			parsed = append(parsed, Words(q))
+		}
+		for _, least := range []int{1, 2, 3} {
+			b.Run(fmt.Sprintf("items=%d/least=%d", n, least), func(b *testing.B) {
+				var sc Scratch
+				i, hits := 0, 0
+				b.ReportAllocs()
+				for b.Loop() {
+					x.Search(&sc, parsed[i%len(parsed)], least)
+					hits += len(sc.Hits)
+					i++
+				}
+				b.ReportMetric(float64(hits)/float64(i), "hits")
+			})
+		}
+	}
+}
+
+func BenchmarkCorrect(b *testing.B) {
+	x, _ := corpus(20_000)
+	b.ReportAllocs()
+	for b.Loop() {
+		x.Correct(Word{Text: "bacedix", Stem: "bacedix"})
+	}
+}
+
+func BenchmarkLike(b *testing.B) {
+	x, _ := corpus(20_000)
+	var sc Scratch
+	i := 0
+	b.ReportAllocs()
+	for b.Loop() {
+		x.Like(&sc, catalogue.Slot(i%20_000))
+		i++
+	}
+}
+
+func BenchmarkPut(b *testing.B) {
+	x, _ := corpus(20_000)
+	analyser := NewAnalyser()
+	items := make([]*shop.Item, 256)
+	for i := range items {
+		items[i] = &shop.Item{Title: strings.Repeat(name(uint64(i))+" ", 4) + name(uint64(i*i)), Description: strings.Repeat(name(uint64(i*77))+" "+name(uint64(i*7))+" ", 10)}
+	}
+	i := 0
+	b.ReportAllocs()
+	for b.Loop() {
+		x.Put(catalogue.Slot(i*37%20_000), analyser.Analyse(items[(i+i/256)%256]))
+		i++
+	}
+}

@@ -1,0 +1,182 @@
+package lexical
+
+import (
+	"cmp"
+	"math/bits"
+	"slices"
+
+	"github.com/haggle-commerce/haggle/services/recall/internal/catalogue"
+)
+
+// Scratch is the memory that one search needs. One reader uses it at a time. The zero value is ready.
+type Scratch struct {
+	// Hits are the items found by the last search, in no order.
+	Hits   []catalogue.Slot
+	scores []float32
+	masks  []uint32
+	plan   []step
+}
+
+// Score returns what the last search gave item s, 0 when it was not touched.
+func (sc *Scratch) Score(s catalogue.Slot) float32 {
+	if int(s) >= len(sc.scores) {
+		return 0
+	}
+	return sc.scores[s]
+}
+
+// Matched returns how many of the words that are not optional item s holds.
+func (sc *Scratch) Matched(s catalogue.Slot) int { return bits.OnesCount32(sc.masks[s]) }
+
+// reset forgets the last search.
+func (sc *Scratch) reset(size int) {
+	for _, s := range sc.Hits {
+		sc.scores[s], sc.masks[s] = 0, 0
+	}
+	sc.Hits = sc.Hits[:0]
+	if len(sc.scores) < size {
+		sc.scores = make([]float32, size+size/8)
+		sc.masks = make([]uint32, size+size/8)
+	}
+}
+
+// step is one word of the query with the terms that stand for it.
+type step struct {
+	terms    []termID
+	postings int
+	bit      uint32
+}
+
+// Search finds the items that hold at least least of the words that are not optional, and scores them by all words. It leaves
+// them in sc. It returns how many words are not optional.
+func (x *Index) Search(sc *Scratch, words []Word, least int) (required int) {
+	sc.reset(len(x.items))
+	sc.plan = sc.plan[:0]
+	for i := range words {
+		st := step{terms: x.lookUp(words[i].Stem)}
+		if !words[i].Optional {
+			st.bit = 1 << required
+			required++
+		}
+		for _, id := range st.terms {
+			st.postings += len(x.terms[id].slots)
+		}
+		sc.plan = append(sc.plan, st)
+	}
+	// Rare words first: what is not found by the first ones cannot hold enough words, so the long lists only update.
+	slices.SortStableFunc(sc.plan, func(a, b step) int {
+		return cmp.Or(cmp.Compare(min(b.bit, 1), min(a.bit, 1)), cmp.Compare(a.postings, b.postings))
+	})
+	least = max(1, min(least, required))
+	for i := range sc.plan {
+		for _, id := range sc.plan[i].terms {
+			if sc.plan[i].bit == 0 || i > required-least {
+				x.update(sc, &x.terms[id], sc.plan[i].bit)
+			} else {
+				x.extend(sc, &x.terms[id], sc.plan[i].bit)
+			}
+		}
+	}
+	kept := sc.Hits[:0]
+	for _, s := range sc.Hits {
+		if bits.OnesCount32(sc.masks[s]) >= least {
+			kept = append(kept, s)
+		} else {
+			sc.scores[s], sc.masks[s] = 0, 0
+		}
+	}
+	sc.Hits = kept
+	return required
+}
+
+// lookUp returns the terms that stand for a stem: the stem itself, and for one character of a script without spaces the pairs
+// that hold it.
+func (x *Index) lookUp(stem string) []termID {
+	if r, ok := alone(stem); ok {
+		return x.byLetter[r]
+	}
+	if id, ok := x.byStem[stem]; ok {
+		return []termID{id}
+	}
+	return nil
+}
+
+// extend adds the term to the scores of all its items.
+func (x *Index) extend(sc *Scratch, t *term, bit uint32) {
+	weight := idf(x.count, len(t.slots))
+	weights := t.weights[:len(t.slots)]
+	for i, s := range t.slots {
+		if sc.masks[s] == 0 {
+			sc.Hits = append(sc.Hits, s)
+		}
+		sc.masks[s] |= bit
+		sc.scores[s] += weight * weights[i]
+	}
+}
+
+// update adds the term to the scores of items that were found already.
+func (x *Index) update(sc *Scratch, t *term, bit uint32) {
+	weight := idf(x.count, len(t.slots))
+	if len(sc.Hits)*16 < len(t.slots) {
+		for _, s := range sc.Hits {
+			if at, ok := slices.BinarySearch(t.slots, s); ok {
+				sc.masks[s] |= bit
+				sc.scores[s] += weight * t.weights[at]
+			}
+		}
+		return
+	}
+	weights := t.weights[:len(t.slots)]
+	for i, s := range t.slots {
+		if sc.masks[s] != 0 {
+			sc.masks[s] |= bit
+			sc.scores[s] += weight * weights[i]
+		}
+	}
+}
+
+// Known reports whether an item holds the word.
+func (x *Index) Known(w Word) bool { return len(x.lookUp(w.Stem)) > 0 }
+
+// Limits on [Index.Like]: how many words of the item are looked for, and how many postings are read.
+const (
+	likeTerms    = 12
+	likePostings = 6000
+)
+
+// Like finds the items whose words are most like those of item s, s itself left out, and scores them. It leaves them in sc.
+func (x *Index) Like(sc *Scratch, s catalogue.Slot) {
+	sc.reset(len(x.items))
+	if int(s) >= len(x.items) || !x.items[s].live {
+		return
+	}
+	type telling struct {
+		id     termID
+		weight float32
+	}
+	var best []telling
+	for _, id := range x.items[s].terms {
+		t := &x.terms[id]
+		at, ok := slices.BinarySearch(t.slots, s)
+		if !ok || len(t.slots) < 2 {
+			continue
+		}
+		best = append(best, telling{id, idf(x.count, len(t.slots)) * t.weights[at]})
+	}
+	slices.SortFunc(best, func(a, b telling) int {
+		return cmp.Or(cmp.Compare(b.weight, a.weight), cmp.Compare(x.terms[a.id].stem, x.terms[b.id].stem))
+	})
+	room := likePostings
+	for i := range best[:min(len(best), likeTerms)] {
+		t := &x.terms[best[i].id]
+		if room -= len(t.slots); room < 0 && i > 0 {
+			room += len(t.slots)
+			continue
+		}
+		x.extend(sc, t, 1)
+	}
+	if i := slices.Index(sc.Hits, s); i >= 0 {
+		sc.scores[s], sc.masks[s] = 0, 0
+		sc.Hits = slices.Delete(sc.Hits, i, i+1)
+	}
+}
