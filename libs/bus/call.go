@@ -38,6 +38,9 @@ type attempt struct {
 // probeDeadline marks a message that only asks whether somebody listens; nobody answers it.
 const probeDeadline = "0"
 
+// maxMessage is how long a request or a reply may be: what a server takes by default, less room for headers.
+const maxMessage = 1<<20 - 4<<10
+
 // Call sends request to an instance that serves subject and returns its reply. The context must carry a deadline; the
 // call ends by then, whatever the network does. A call is tried once more, at another instance, when the first was
 // busy or went away and time is left; a handler may thus see a request twice.
@@ -63,6 +66,9 @@ func (b *Bus) call(ctx context.Context, subject string, request []byte) ([]byte,
 	deadline, ok := ctx.Deadline()
 	if !ok {
 		return nil, &wire.Error{Code: wire.Invalid, Text: "the context has no deadline"}
+	}
+	if len(request) > maxMessage {
+		return nil, &wire.Error{Code: wire.Invalid, Text: fmt.Sprintf("the request has %d bytes, at most %d", len(request), maxMessage)}
 	}
 	if !time.Now().Before(deadline) || ctx.Err() != nil {
 		return nil, late(ctx)

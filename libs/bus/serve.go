@@ -251,6 +251,9 @@ func (s *server) invoke(ctx context.Context, request []byte) (reply []byte, out 
 	if err != nil {
 		return nil, outcome(err)
 	}
+	if len(reply) > maxMessage {
+		return nil, &wire.Error{Code: wire.Internal, Text: fmt.Sprintf("the reply has %d bytes, at most %d", len(reply), maxMessage)}
+	}
 	return reply, nil
 }
 
@@ -262,12 +265,7 @@ func (s *server) respond(m *nats.Msg, reply []byte, e *wire.Error) {
 	if e != nil {
 		answer.Header = errorHeader(e)
 	}
-	err := s.bus.nc.PublishMsg(answer)
-	if errors.Is(err, nats.ErrMaxPayload) {
-		answer.Data, answer.Header = nil, errorHeader(&wire.Error{Code: wire.Internal, Text: "the reply is too large for the bus"})
-		err = s.bus.nc.PublishMsg(answer)
-	}
-	if err != nil {
+	if err := s.bus.nc.PublishMsg(answer); err != nil {
 		s.bus.log.Debug("reply failed", "subject", s.subject, "error", err)
 	}
 }

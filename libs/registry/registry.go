@@ -59,6 +59,8 @@ const (
 	// firstPause and lastPause bound the wait before a watch is tried again.
 	firstPause = 50 * time.Millisecond
 	lastPause  = 2 * time.Second
+	// readWait bounds the reading of one model.
+	readWait = time.Minute
 )
 
 // Registry is the store of models. Its methods may be called at once.
@@ -245,8 +247,10 @@ type watch struct {
 	registry *Registry
 	name     string
 	load     func(Card, []byte) error
-	// settled is the id that was loaded or refused last.
-	settled string
+	// loaded is the id of the model that load took last.
+	loaded string
+	// refused is the revision of the choice that was refused last: the same one is not tried again after a reconnect.
+	refused uint64
 }
 
 // follow watches until that fails or ctx ends.
@@ -271,33 +275,34 @@ func (w *watch) follow(ctx context.Context) error {
 			if entry == nil {
 				continue
 			}
-			if err := w.take(ctx, kv, string(entry.Value())); err != nil {
+			if err := w.take(ctx, kv, entry); err != nil {
 				return err
 			}
 		}
 	}
 }
 
-// take loads the model id. It returns an error only when it could not be read now, so that another try may do better.
-func (w *watch) take(ctx context.Context, kv jetstream.KeyValue, id string) error {
-	if id == w.settled {
+// take loads the model that entry names. It returns an error only when it could not be read now, so that another try
+// may do better.
+func (w *watch) take(ctx context.Context, kv jetstream.KeyValue, entry jetstream.KeyValueEntry) error {
+	r, id := w.registry, string(entry.Value())
+	if id == w.loaded || entry.Revision() == w.refused {
 		return nil
 	}
-	r := w.registry
 	card, file, err := r.read(ctx, kv, w.name, id)
-	switch {
-	case errors.Is(err, errRefused):
-	case err != nil:
+	if err != nil && !errors.Is(err, errRefused) {
 		return err
-	default:
+	}
+	if err == nil {
 		err = w.load(card, file)
 	}
-	w.settled = id
 	if err != nil {
+		w.refused = entry.Revision()
 		r.rejected.Add(1)
 		r.log.Error("model refused, the one before stays", "name", w.name, "model", id, "error", err)
 		return nil
 	}
+	w.loaded = id
 	r.loaded.Add(1)
 	r.log.Info("model loaded", "name", w.name, "model", id, "bytes", len(file))
 	return nil
@@ -308,6 +313,8 @@ var errRefused = errors.New("model refused")
 
 // read fetches a card and its file and checks them.
 func (r *Registry) read(ctx context.Context, kv jetstream.KeyValue, name, id string) (Card, []byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, readWait)
+	defer cancel()
 	var c Card
 	entry, err := kv.Get(ctx, name+"."+id)
 	if err != nil {
