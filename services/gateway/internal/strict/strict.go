@@ -66,6 +66,16 @@ func (r *Reader) Malformed() bool { return r.malformed }
 // Faults returns what was found wrong so far, in the order of the document; a syntax error comes first.
 func (r *Reader) Faults() []Fault { return r.faults }
 
+// Take returns the faults found so far and forgets them, so that each part of a document can be judged alone.
+func (r *Reader) Take() []Fault {
+	taken := r.faults
+	r.faults = nil
+	return taken
+}
+
+// Path returns the field being read.
+func (r *Reader) Path() string { return string(r.path) }
+
 // Offset returns how many bytes were read.
 func (r *Reader) Offset() int { return r.at }
 
