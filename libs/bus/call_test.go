@@ -302,13 +302,15 @@ func TestBusyInstanceIsTriedElsewhere(t *testing.T) {
 	t.Parallel()
 	eachMode(t, func(t *testing.T, w *world) {
 		full, free := newGate("full"), newGate("free")
-		defer close(full.open)
 		fullBus := w.connect(t, "recall")
 		serve(t, fullBus, bus.Limits{Workers: 1, Queue: 1}, full.handle)
-		asker := w.connect(t, "gateway")
-		firstCall(t, asker, "hello")
+		// Another service fills the instance, so that the asker has no reason to shun it.
+		other, asker := w.connect(t, "bench"), w.connect(t, "gateway")
+		firstCall(t, other, "hello")
+		var waiting sync.WaitGroup
+		defer waiting.Wait()
 		for range 2 {
-			go func() { _, _ = call(t, asker, 20*time.Second, []byte("wait")) }()
+			waiting.Go(func() { _, _ = call(t, other, 20*time.Second, []byte("wait")) })
 		}
 		servicetest.Eventually(t, 5*time.Second, func() error {
 			if l := fullBus.Load(); l.Queued != 1 {
@@ -327,6 +329,7 @@ func TestBusyInstanceIsTriedElsewhere(t *testing.T) {
 				t.Errorf("Call() = %q, %v, want the instance that is free", got, err)
 			}
 		}
+		close(full.open)
 	})
 }
 

@@ -146,8 +146,8 @@ type steadyConn struct {
 	loss      *lossDetector
 
 	mu       sync.Mutex // guards what follows
-	backlog  []byte
-	spare    []byte
+	backlog  [][]byte
+	backlogs int // bytes in backlog
 	draining bool
 	broken   error
 }
@@ -174,10 +174,10 @@ func (c *steadyConn) Write(p []byte) (int, error) {
 		return 0, c.broken
 	}
 	if c.draining {
-		if len(c.backlog)+len(p) > maxBacklog {
+		if c.backlogs+len(p) > maxBacklog {
 			return 0, c.fail(errors.New("the server does not read"))
 		}
-		c.backlog = append(c.backlog, p...)
+		c.keep(p)
 		return len(p), nil
 	}
 	if err := c.Conn.SetWriteDeadline(time.Now().Add(writePatience)); err != nil {
@@ -190,13 +190,20 @@ func (c *steadyConn) Write(p []byte) (int, error) {
 	case !errors.Is(err, os.ErrDeadlineExceeded):
 		return 0, c.fail(err)
 	}
-	c.backlog = append(c.backlog[:0], p[n:]...)
+	c.keep(p[n:])
 	c.draining = true
 	// The goroutine ends when the backlog is written or the connection closed, which nats.go does for every connection.
 	go c.drain()
 	return len(p), nil
 }
 
+// keep adds a copy of p to the backlog; c.mu is held.
+func (c *steadyConn) keep(p []byte) {
+	c.backlog = append(c.backlog, append([]byte(nil), p...))
+	c.backlogs += len(p)
+}
+
+// drain writes the backlog, waiting for the socket as long as that takes.
 func (c *steadyConn) drain() {
 	err := c.Conn.SetWriteDeadline(time.Time{})
 	for {
@@ -209,13 +216,11 @@ func (c *steadyConn) drain() {
 			c.mu.Unlock()
 			return
 		}
-		chunk := c.backlog
-		c.backlog, c.spare = c.spare[:0], nil
+		chunk := c.backlog[0]
+		c.backlog = c.backlog[1:]
+		c.backlogs -= len(chunk)
 		c.mu.Unlock()
 		_, err = c.Conn.Write(chunk)
-		c.mu.Lock()
-		c.spare = chunk[:0]
-		c.mu.Unlock()
 	}
 }
 
