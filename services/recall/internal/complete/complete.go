@@ -1,0 +1,337 @@
+// Package complete finishes what a shopper begins to type: with queries that others asked, categories, brands and titles.
+//
+// A phrase is found by the beginning of any of its first words, and of any of the first characters of a run in a script that
+// writes no spaces. Nothing here locks.
+package complete
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/haggle-commerce/haggle/libs/shop"
+)
+
+// Kind is where a phrase comes from.
+type Kind uint8
+
+// The kinds of phrase.
+const (
+	Query Kind = iota
+	Category
+	Brand
+	Title
+)
+
+// Limits of the core.
+const (
+	// MaxPhrase is the longest phrase that is kept, in bytes; longer titles are cut.
+	MaxPhrase = 96
+	// MaxQueries is how many queries are kept; the one asked least gives way.
+	MaxQueries = 50_000
+	// minAskers is how many shoppers must have asked a query before others are shown it: what one person types is private.
+	minAskers = 3
+	// maxBeginnings is how many words or characters of a phrase it is found by.
+	maxBeginnings = 6
+	// maxScan is how many beginnings one call looks at: only a prefix of one letter in a large shop has more.
+	maxScan = 20_000
+	// halfLife of the use of queries.
+	halfLife = 14 * 24 * time.Hour
+)
+
+// phrase is something to complete to.
+type phrase struct {
+	// text is as it is shown, key its folded form.
+	text, key string
+	kind      Kind
+	// uses are how many items have the phrase (a category, brand or title), or the decayed count of askers at usedAt.
+	uses   float64
+	usedAt time.Time
+	// askers are hashes of the last shoppers who asked, askerCount how many distinct ones were seen, at most minAskers.
+	askers     [minAskers]uint64
+	askerCount int
+}
+
+// Book holds the phrases. Make one with [New].
+type Book struct {
+	phrases []phrase
+	free    []uint32
+	byKey   [4]map[string]uint32
+	marks   order
+}
+
+// New returns an empty book.
+func New() *Book {
+	b := &Book{}
+	for i := range b.byKey {
+		b.byKey[i] = map[string]uint32{}
+	}
+	return b
+}
+
+// Len returns how many phrases the book holds.
+func (b *Book) Len() int { return len(b.phrases) - len(b.free) }
+
+// Add tells that one more item has the phrase.
+func (b *Book) Add(kind Kind, text string) {
+	if i, ok := b.intern(kind, text); ok {
+		b.phrases[i].uses++
+	}
+}
+
+// Remove tells that one item fewer has the phrase.
+func (b *Book) Remove(kind Kind, text string) {
+	i, ok := b.byKey[kind][fold(cut(text))]
+	if !ok {
+		return
+	}
+	if b.phrases[i].uses--; b.phrases[i].uses <= 0 {
+		b.drop(i)
+	}
+}
+
+// Phrases returns what an item can be found by, to add and to remove.
+func Phrases(it *shop.Item, yield func(Kind, string)) {
+	yield(Title, it.Title)
+	for _, title := range it.Titles {
+		if title != it.Title {
+			yield(Title, title)
+		}
+	}
+	yield(Brand, it.Brand)
+	for _, category := range it.Categories {
+		yield(Category, category)
+	}
+}
+
+// Ask tells that a shopper, known by a hash, asked the query.
+func (b *Book) Ask(query string, asker uint64, at time.Time) {
+	if len(query) > MaxPhrase || private(query) {
+		return
+	}
+	i, ok := b.intern(Query, query)
+	if !ok {
+		return
+	}
+	p := &b.phrases[i]
+	p.uses = p.faded(at) + 1
+	if at.After(p.usedAt) {
+		p.usedAt = at
+	}
+	if p.askerCount < minAskers && !slices.Contains(p.askers[:p.askerCount], asker) {
+		p.askers[p.askerCount] = asker
+		p.askerCount++
+	}
+	if len(b.byKey[Query]) > MaxQueries {
+		b.evict(at)
+	}
+}
+
+// faded returns the uses as of now.
+func (p *phrase) faded(now time.Time) float64 {
+	if p.kind != Query || !now.After(p.usedAt) {
+		return p.uses
+	}
+	return p.uses * math.Exp2(-float64(now.Sub(p.usedAt))/float64(halfLife))
+}
+
+// evict drops the eighth of the queries that is used least.
+func (b *Book) evict(now time.Time) {
+	var all []uint32
+	for _, i := range b.byKey[Query] {
+		all = append(all, i)
+	}
+	slices.SortFunc(all, func(x, y uint32) int {
+		return cmp.Or(cmp.Compare(b.phrases[x].faded(now), b.phrases[y].faded(now)), cmp.Compare(b.phrases[x].key, b.phrases[y].key))
+	})
+	for _, i := range all[:len(all)/8] {
+		b.drop(i)
+	}
+}
+
+// private reports whether a query looks like something about a person: an address of mail, or a long number.
+func private(query string) bool {
+	digits := 0
+	for _, r := range query {
+		switch {
+		case r == '@':
+			return true
+		case unicode.IsDigit(r):
+			if digits++; digits >= 9 {
+				return true
+			}
+		case r != ' ' && r != '-' && r != '/':
+			digits = 0
+		}
+	}
+	return false
+}
+
+// intern returns the phrase of the kind and text, a new one if need be; false for a text of nothing.
+func (b *Book) intern(kind Kind, text string) (uint32, bool) {
+	text = cut(text)
+	key := fold(text)
+	if key == "" {
+		return 0, false
+	}
+	if i, ok := b.byKey[kind][key]; ok {
+		return i, true
+	}
+	p := phrase{text: strings.Clone(text), key: key, kind: kind}
+	i := uint32(len(b.phrases))
+	if n := len(b.free); n > 0 {
+		i, b.free = b.free[n-1], b.free[:n-1]
+		b.phrases[i] = p
+	} else {
+		b.phrases = append(b.phrases, p)
+	}
+	b.byKey[kind][key] = i
+	for _, at := range beginnings(key) {
+		b.marks.insert(mark{key: key[at:], phrase: i})
+	}
+	return i, true
+}
+
+func (b *Book) drop(i uint32) {
+	p := &b.phrases[i]
+	for _, at := range beginnings(p.key) {
+		b.marks.remove(mark{key: p.key[at:], phrase: i})
+	}
+	delete(b.byKey[p.kind], p.key)
+	*p = phrase{}
+	b.free = append(b.free, i)
+}
+
+// cut shortens a text to MaxPhrase bytes, at the end of a word where there is one.
+func cut(text string) string {
+	text = strings.TrimSpace(text)
+	if len(text) <= MaxPhrase {
+		return text
+	}
+	end := MaxPhrase
+	for end > 0 && !utf8.RuneStart(text[end]) {
+		end--
+	}
+	if space := strings.LastIndexByte(text[:end], ' '); space > end/2 {
+		end = space
+	}
+	return text[:end]
+}
+
+// fold is the form in which phrases and prefixes are compared: lower case, runs of spaces and signs as one space.
+func fold(text string) string {
+	var b strings.Builder
+	gap := false
+	for _, r := range text {
+		if unicode.IsSpace(r) || unicode.IsControl(r) || unicode.IsPunct(r) || r == utf8.RuneError {
+			gap = b.Len() > 0
+			continue
+		}
+		if gap {
+			b.WriteByte(' ')
+			gap = false
+		}
+		if r >= 0xff01 && r <= 0xff5e {
+			r -= 0xfee0
+		}
+		b.WriteRune(unicode.ToLower(r))
+	}
+	return b.String()
+}
+
+// beginnings are the places in a folded text where a word begins, or a character of a script that writes no spaces.
+func beginnings(key string) []int {
+	var at []int
+	start := true
+	for i, r := range key {
+		if len(at) == maxBeginnings {
+			break
+		}
+		if r == ' ' {
+			start = true
+			continue
+		}
+		if start || r >= 0x2e80 {
+			at = append(at, i)
+		}
+		start = false
+	}
+	return at
+}
+
+// Complete returns at most limit phrases that begin with the prefix at one of their words, best first, each text once. Usable
+// says of a query whether it would find anything.
+func (b *Book) Complete(prefix string, limit int, now time.Time, usable func(string) bool) []string {
+	prefix = fold(prefix)
+	if prefix == "" || limit <= 0 {
+		return nil
+	}
+	// More than limit are kept, because the same text may stand there as a query and as a title, or be of no use.
+	found := make([]scored, 0, 4*limit+1)
+	scanned := 0
+	b.marks.from(prefix, func(m mark) bool {
+		if scanned++; !strings.HasPrefix(m.key, prefix) || scanned > maxScan {
+			return false
+		}
+		p := &b.phrases[m.phrase]
+		if p.kind == Query && p.askerCount < minAskers {
+			return true
+		}
+		s := scored{m.phrase, p.score(now, len(m.key) == len(p.key))}
+		if len(found) == 4*limit && b.compare(s, found[len(found)-1]) >= 0 {
+			return true
+		}
+		at, _ := slices.BinarySearchFunc(found, s, b.compare)
+		found = slices.Insert(found, at, s)
+		found = found[:min(len(found), 4*limit)]
+		return true
+	})
+	var texts []string
+	seen := map[string]bool{}
+	for _, f := range found {
+		p := &b.phrases[f.phrase]
+		if seen[p.key] || (p.kind == Query && !usable(p.text)) {
+			continue
+		}
+		seen[p.key] = true
+		if texts = append(texts, p.text); len(texts) == limit {
+			break
+		}
+	}
+	return texts
+}
+
+// scored is a phrase that completes a prefix.
+type scored struct {
+	phrase uint32
+	score  float64
+}
+
+// compare orders the better phrase first, equal ones by their text.
+func (b *Book) compare(x, y scored) int {
+	if by := cmp.Compare(y.score, x.score); by != 0 {
+		return by
+	}
+	return cmp.Or(cmp.Compare(b.phrases[x.phrase].key, b.phrases[y.phrase].key), cmp.Compare(x.phrase, y.phrase))
+}
+
+// score is higher for what is used more, for what people typed, and for a match at the very beginning.
+func (p *phrase) score(now time.Time, whole bool) float64 {
+	score := 0.5
+	switch p.kind {
+	case Query:
+		score = 3 + math.Log1p(p.faded(now))
+	case Category:
+		score = 1.5 + math.Log1p(p.uses)
+	case Brand:
+		score = 1 + math.Log1p(p.uses)
+	}
+	if whole {
+		score++
+	}
+	return score
+}

@@ -1,0 +1,173 @@
+package complete
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	gocmp "github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/haggle-commerce/haggle/libs/shop"
+)
+
+var now = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+
+func yes(string) bool { return true }
+
+// TestOrderEqualsSortedSlice inserts and removes and compares with a plain sorted slice.
+func TestOrderEqualsSortedSlice(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var o order
+		var plain []mark
+		n := rapid.SampledFrom([]int{10, 3000}).Draw(t, "n")
+		random := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 1))
+		for range n {
+			m := mark{key: fmt.Sprint(random.IntN(900)), phrase: uint32(random.IntN(2))}
+			if random.IntN(3) == 0 {
+				o.remove(m)
+				plain = slices.DeleteFunc(plain, func(have mark) bool { return have == m })
+				continue
+			}
+			o.insert(m)
+			if !slices.Contains(plain, m) {
+				plain = append(plain, m)
+			}
+		}
+		slices.SortFunc(plain, compareMarks)
+		prefix := fmt.Sprint(random.IntN(10))
+		var got, want []mark
+		o.from(prefix, func(m mark) bool { got = append(got, m); return strings.HasPrefix(m.key, prefix) })
+		for _, m := range plain {
+			if m.key >= prefix {
+				if want = append(want, m); !strings.HasPrefix(m.key, prefix) {
+					break
+				}
+			}
+		}
+		if diff := gocmp.Diff(want, got, gocmp.AllowUnexported(mark{})); diff != "" {
+			t.Fatalf("from %q (-want +got):\n%s", prefix, diff)
+		}
+	})
+}
+
+func TestComplete(t *testing.T) {
+	b := New()
+	for range 3 {
+		b.Add(Brand, "Acme")
+	}
+	b.Add(Category, "Jackets")
+	b.Add(Category, "Trail Shoes")
+	b.Add(Title, "Acme Rain Jacket, red")
+	b.Add(Title, "红色跑步鞋 男款")
+	b.Add(Title, "Ｆｕｌｌ width")
+	for asker := range uint64(5) {
+		b.Ask("jacket for rain", asker, now)
+		b.Ask("Jackson guitar", asker, now)
+		b.Ask("Jackson guitar", asker, now)
+	}
+	b.Ask("jack only mine", 1, now)
+	b.Ask("jack only mine", 1, now)
+	b.Ask("jack only mine", 1, now)
+	for asker := range uint64(5) {
+		b.Ask("jane@example.org", asker, now)
+		b.Ask("jan 0170 555 1234", asker, now)
+	}
+	for prefix, want := range map[string]string{
+		"jack":      "Jackson guitar|jacket for rain|Jackets|Acme Rain Jacket, red",
+		"JACK":      "Jackson guitar|jacket for rain|Jackets|Acme Rain Jacket, red",
+		"ja":        "Jackson guitar|jacket for rain|Jackets|Acme Rain Jacket, red",
+		"acme":      "Acme|Acme Rain Jacket, red",
+		"acme r":    "Acme Rain Jacket, red",
+		"sho":       "Trail Shoes",
+		"红色":        "红色跑步鞋 男款",
+		"跑步":        "红色跑步鞋 男款",
+		"full":      "Ｆｕｌｌ width",
+		"zzz":       "",
+		"":          "",
+		"  ,":       "",
+		"\xff\xfe!": "",
+	} {
+		if got := strings.Join(b.Complete(prefix, 10, now, yes), "|"); got != want {
+			t.Errorf("Complete(%q) = %q, want %q", prefix, got, want)
+		}
+	}
+	if got := b.Complete("jack", 1, now, func(q string) bool { return q != "Jackson guitar" }); !slices.Equal(got, []string{"jacket for rain"}) {
+		t.Errorf("Complete without the unusable query = %q", got)
+	}
+	later := now.Add(365 * 24 * time.Hour)
+	for asker := range uint64(3) {
+		b.Ask("jacket for rain", asker, later)
+	}
+	if got := b.Complete("jack", 1, later, yes); !slices.Equal(got, []string{"jacket for rain"}) {
+		t.Errorf("a year later Complete = %q, want what is asked now", got)
+	}
+}
+
+func TestPhrasesOfItemsComeAndGo(t *testing.T) {
+	b := New()
+	items := []*shop.Item{
+		{Title: "Red shoe", Titles: map[string]string{"zh": "红鞋", "en": "Red shoe"}, Brand: "Acme", Categories: []string{"Shoes", "Running"}},
+		{Title: "Red shoe", Brand: "Acme", Categories: []string{"Shoes"}},
+		{Title: strings.Repeat("long title of many words ", 30)},
+	}
+	for _, it := range items {
+		Phrases(it, b.Add)
+	}
+	if got := b.Complete("long", 5, now, yes); len(got) != 1 || len(got[0]) > MaxPhrase || strings.HasSuffix(got[0], " ") {
+		t.Errorf("Complete(long) = %q", got)
+	}
+	Phrases(items[0], b.Remove)
+	if got := strings.Join(b.Complete("r", 5, now, yes), "|"); got != "Red shoe" {
+		t.Errorf("with one item left Complete(r) = %q", got)
+	}
+	for _, it := range items[1:] {
+		Phrases(it, b.Remove)
+	}
+	if b.Len() != 0 || len(b.marks.blocks) != 0 {
+		t.Errorf("%d phrases and %d blocks remain", b.Len(), len(b.marks.blocks))
+	}
+	b.Remove(Brand, "Acme")
+}
+
+func TestQueriesAreBounded(t *testing.T) {
+	b := New()
+	for asker := range uint64(3) {
+		b.Ask("kept", asker, now)
+	}
+	for i := range MaxQueries + 10 {
+		b.Ask(fmt.Sprint("q", i), 1, now)
+	}
+	if b.Len() > MaxQueries {
+		t.Errorf("%d queries are kept, at most %d", b.Len(), MaxQueries)
+	}
+	if got := b.Complete("kept", 5, now, yes); len(got) != 1 {
+		t.Error("the query that was asked most gave way")
+	}
+}
+
+func BenchmarkComplete(b *testing.B) {
+	book := New()
+	random := rand.New(rand.NewPCG(1, 2))
+	word := func() string {
+		letters := make([]byte, 3+random.IntN(6))
+		for i := range letters {
+			letters[i] = byte('a' + random.IntN(26))
+		}
+		return string(letters)
+	}
+	for range 20_000 {
+		book.Add(Title, word()+" "+word()+" "+word()+" "+word())
+	}
+	for _, prefix := range []string{"a", "ab", "abc"} {
+		b.Run("items=20000/prefix="+prefix, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				book.Complete(prefix, 10, now, yes)
+			}
+		})
+	}
+}
