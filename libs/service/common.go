@@ -130,20 +130,30 @@ func (b Bytes) MarshalText() ([]byte, error) {
 	return strconv.AppendUint(nil, uint64(b), 10), nil
 }
 
-// readPrices reads a price book from a JSON file; no file gives the default prices. Keys may be those of OpenCost's custom
-// pricing too (CPU, RAM), numbers or strings with numbers; others are left alone.
+// readPrices reads a price book from a file; no file gives the default prices.
 func readPrices(path string) (cost.PriceBook, error) {
-	prices := cost.DefaultPrices()
 	if path == "" {
-		return prices, nil
+		return cost.DefaultPrices(), nil
 	}
+	const next = `set -prices or HAGGLE_PRICES to a file such as {"cpu": 0.04, "memory": 0.005}`
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return prices, fmt.Errorf("read prices: %w; set -prices or HAGGLE_PRICES to a file such as {\"cpu\": 0.04, \"memory\": 0.005}", err)
+		return cost.PriceBook{}, fmt.Errorf("prices: %w; %s", err, next)
 	}
+	prices, err := parsePrices(text)
+	if err != nil {
+		return cost.PriceBook{}, fmt.Errorf("prices: %s: %w; %s", path, err, next)
+	}
+	return prices, nil
+}
+
+// parsePrices reads a JSON object. Keys may be those of OpenCost's custom pricing too (CPU, RAM), with numbers or strings of
+// numbers; other keys are left alone, and a price that is not named keeps its default.
+func parsePrices(text []byte) (cost.PriceBook, error) {
+	prices := cost.DefaultPrices()
 	var book map[string]json.RawMessage
 	if err := json.Unmarshal(text, &book); err != nil {
-		return prices, fmt.Errorf("read prices %s: %w; want a JSON object such as {\"cpu\": 0.04, \"memory\": 0.005}", path, err)
+		return prices, err
 	}
 	for _, price := range []struct {
 		keys []string
@@ -156,7 +166,7 @@ func readPrices(path string) (cost.PriceBook, error) {
 			}
 			x, err := strconv.ParseFloat(strings.Trim(string(raw), `"`), 64)
 			if err != nil || !(x >= 0) || x > 1e6 {
-				return prices, fmt.Errorf("read prices %s: %s is %s, want dollars per hour from 0 to 1e6", path, key, raw)
+				return prices, fmt.Errorf("%s is %.40s, want dollars per hour from 0 to 1e6", key, raw)
 			}
 			*price.into = x
 			break

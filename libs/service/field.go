@@ -77,6 +77,8 @@ func variable(section, name string) string {
 // text writes a value as set reads it.
 func text(v reflect.Value) string {
 	switch x := v.Interface().(type) {
+	case slog.Level:
+		return strings.ToLower(x.String())
 	case encoding.TextMarshaler:
 		b, err := x.MarshalText()
 		if err != nil {

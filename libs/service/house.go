@@ -24,8 +24,13 @@ import (
 	"github.com/haggle-commerce/haggle/libs/registry"
 )
 
-// writer is the one service that writes rows, and so the one that is given a client of Redis.
-const writer = "feature-store"
+// The services that are not like the others.
+const (
+	// writer is the one that writes rows, and so the one that is given a client of Redis.
+	writer = "feature-store"
+	// entrance is the one that shoppers reach, and so the one that asks for keys.
+	entrance = "gateway"
+)
 
 // Options are what a process brings beyond its configuration. The zero value is a process of one service.
 type Options struct {
@@ -37,6 +42,8 @@ type Options struct {
 	DialRedis func(ctx context.Context, network, address string) (net.Conn, error)
 	// LocalRow reads one key of a Redis inside this process without a connection; see [online.Options.Local].
 	LocalRow func(key string) (value string, found bool)
+	// ReadTimeout bounds a read of rows; zero is [online.DefaultTimeout].
+	ReadTimeout time.Duration
 	// Clock is time.Now when nil.
 	Clock func() time.Time
 }
@@ -53,6 +60,8 @@ type House struct {
 	online   *online.Store
 	local    *bus.Local
 	listener net.Listener // of the admin server; nil when it is off
+	// drainTime is how long rooms have to end; tests shorten it.
+	drainTime time.Duration
 
 	mu    sync.Mutex
 	rooms []Kit
@@ -67,7 +76,7 @@ func Open(_ context.Context, common Common, o Options) (*House, error) {
 	if o.Clock == nil {
 		o.Clock = time.Now
 	}
-	h := &House{common: common, options: o, log: o.Log, metrics: observe.NewRegistry(), process: processName(), local: bus.NewLocal()}
+	h := &House{common: common, options: o, log: o.Log, metrics: observe.NewRegistry(), process: processName(), local: bus.NewLocal(), drainTime: drainTime}
 	var faults []error
 	note := func(err error) {
 		if err != nil {
@@ -84,7 +93,7 @@ func Open(_ context.Context, common Common, o Options) (*House, error) {
 	note(err)
 	h.online, err = online.Open(online.Options{
 		Address: common.Redis, Dial: o.DialRedis, Local: o.LocalRow, Log: h.log, Metrics: h.metrics,
-		Password: h.redisPassword,
+		Password: h.redisPassword, Timeout: o.ReadTimeout,
 	})
 	if err != nil {
 		note(fmt.Errorf("redis: %w; set -redis or HAGGLE_REDIS", err))
@@ -153,7 +162,7 @@ func (h *House) Kit(ctx context.Context, name string) (Kit, error) {
 	h.mu.Unlock()
 	b, err := bus.Connect(ctx, bus.Options{
 		URL: h.common.NATS, Server: h.options.Server, Name: name, Instance: kit.Instance, Credentials: h.common.NATSCredentials,
-		Log: kit.Log, Metrics: prometheus.WrapRegistererWith(prometheus.Labels{"service": name}, h.metrics), Local: h.local,
+		Log: kit.Log, Metrics: h.metrics, Local: h.local,
 	})
 	if err != nil {
 		return Kit{}, fmt.Errorf("connect %s to the bus: %w", name, err)

@@ -10,6 +10,8 @@ import (
 	"os/signal"
 	"runtime/debug"
 	"syscall"
+
+	"github.com/haggle-commerce/haggle/libs/observe"
 )
 
 // The exit codes of a service.
@@ -51,7 +53,7 @@ func execute[C any](ctx context.Context, name string, c C, run func(context.Cont
 		return exitConfig
 	}
 	LimitMemory(common.Memory, w.env)
-	house, err := Open(ctx, common, Options{})
+	house, err := Open(ctx, common, Options{Log: observe.NewLogger(w.stderr, common.LogLevel, common.LogFormat)})
 	if err != nil {
 		fmt.Fprintf(w.stderr, "%s cannot start:\n", name)
 		for _, fault := range each(err) {

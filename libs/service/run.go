@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 )
@@ -41,8 +42,9 @@ func (h *House) Run(ctx context.Context, rooms ...Room) error {
 		}
 	})
 	keepers.Go(func() { h.vault.follow(life, h.log) })
-	secrets := h.vault.now.Load()
-	secrets.warn(h.log)
+	if slices.ContainsFunc(rooms, func(r Room) bool { return r.Name == entrance }) {
+		h.vault.now.Load().warn(h.log)
+	}
 
 	ended := make([]chan struct{}, len(rooms))
 	stops := make([]context.CancelFunc, len(rooms))
@@ -111,21 +113,21 @@ func (h *House) drain(ended []chan struct{}, stops []context.CancelFunc, finishe
 	}
 	for i, stop := range stops {
 		stop()
-		wait := time.NewTimer((drainTime - time.Since(began)) / time.Duration(len(stops)-i))
+		wait := time.NewTimer((h.drainTime - time.Since(began)) / time.Duration(len(stops)-i))
 		select {
 		case <-ended[i]:
 		case <-wait.C:
 		}
 		wait.Stop()
 	}
-	wait := time.NewTimer(drainTime - time.Since(began))
+	wait := time.NewTimer(h.drainTime - time.Since(began))
 	defer wait.Stop()
 	select {
 	case <-finished:
 		h.log.Info("drained", "took", time.Since(began).Round(time.Millisecond))
 		return nil
 	case <-wait.C:
-		return fmt.Errorf("drain for %v: %w", drainTime, ErrSlow)
+		return fmt.Errorf("drain for %v: %w", h.drainTime, ErrSlow)
 	}
 }
 

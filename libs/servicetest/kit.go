@@ -44,7 +44,9 @@ func Kit(t testing.TB, name string, options ...KitOptions) service.Kit {
 	common := service.Common{Redis: o.Redis, Secrets: o.Secrets}
 	brought := service.Options{
 		Server: o.NATS, Clock: o.Clock,
-		Log: observe.NewLogger(t.Output(), slog.LevelWarn, observe.Text),
+		// A busy machine with the race detector on is slow, and that is not what tests of services are about.
+		ReadTimeout: 2 * time.Second,
+		Log:         observe.NewLogger(t.Output(), slog.LevelWarn, observe.Text),
 	}
 	if o.Redis == "" {
 		server := miniredis.RunT(t)
