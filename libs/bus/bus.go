@@ -203,6 +203,9 @@ func (b *Bus) natsOptions() []nats.Option {
 	return append(options, nats.SetCustomDialer(b.dialer))
 }
 
+// JetStream returns the client for what Bus has no method for: administration and tests.
+func (b *Bus) JetStream() jetstream.JetStream { return b.js }
+
 // Close ends the connection. Every Serve, Follow, Consume and Listen should have ended before.
 func (b *Bus) Close() error {
 	b.once.Do(func() {

@@ -53,8 +53,8 @@ func (b *Bus) Call(ctx context.Context, subject string, request []byte) ([]byte,
 	b.counts.calls.Add(1)
 	reply, err := b.call(ctx, subject, request)
 	if err != nil {
-		if wire.CodeOf(err) == wire.Late && ctx.Err() != nil && !errors.Is(err, ctx.Err()) {
-			err = late(ctx)
+		if deadline, ok := ctx.Deadline(); ok && wire.CodeOf(err) == wire.Late && !time.Now().Before(deadline) {
+			err = late(ctx) // the receiver saw the deadline pass a moment before the caller did
 		}
 		b.counts.failed(wire.CodeOf(err))
 		return nil, fmt.Errorf("call %s: %w", subject, err)
@@ -144,7 +144,7 @@ func concluded(instance string, reply []byte, err *wire.Error) attempt {
 // ask sends the request over NATS and waits. Peer p is nil when the queue group is asked.
 func (b *Bus) ask(ctx context.Context, deadline time.Time, subject string, request []byte, p *peer, down <-chan struct{}) attempt {
 	w, inbox := b.replies.open()
-	header := nats.Header{wire.HeaderDeadline: {strconv.FormatInt(deadline.UnixMicro(), 10)}}
+	header := nats.Header{wire.HeaderDeadline: {strconv.FormatInt(unixMicrosUp(deadline), 10)}}
 	carryTrace(ctx, header)
 	if err := b.nc.PublishMsg(&nats.Msg{Subject: subject, Reply: inbox, Header: header, Data: request}); err != nil {
 		b.replies.close(w)
@@ -181,6 +181,9 @@ func (b *Bus) ask(ctx context.Context, deadline time.Time, subject string, reque
 	}
 	return concluded(instance, m.Data, replyError(m))
 }
+
+// unixMicrosUp rounds up, so that no receiver sees the deadline pass before the caller does.
+func unixMicrosUp(t time.Time) int64 { return t.Add(time.Microsecond - time.Nanosecond).UnixMicro() }
 
 // forget drops an instance that does not listen, and tells everyone who waits for it.
 func (b *Bus) forget(p *peer, subject string) {

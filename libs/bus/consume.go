@@ -85,10 +85,11 @@ type consumption struct {
 
 // consume opens the consumer and works until that fails or ctx ends.
 func (c *consumption) consume(ctx context.Context) error {
-	if !c.bus.Connected() {
-		return ErrNoServer
-	}
-	consumer, err := c.open(ctx)
+	var consumer jetstream.Consumer
+	err := c.bus.admin(ctx, apiWait, func(ctx context.Context) (err error) {
+		consumer, err = c.open(ctx)
+		return err
+	})
 	if err != nil {
 		return err
 	}
@@ -112,9 +113,7 @@ func (c *consumption) consume(ctx context.Context) error {
 }
 
 func (c *consumption) open(ctx context.Context) (jetstream.Consumer, error) {
-	ctx, cancel := context.WithTimeout(ctx, apiWait)
-	defer cancel()
-	consumer, err := c.bus.js.CreateOrUpdateConsumer(ctx, c.options.Stream, jetstream.ConsumerConfig{
+	return c.bus.js.CreateOrUpdateConsumer(ctx, c.options.Stream, jetstream.ConsumerConfig{
 		Durable:       c.options.Durable,
 		FilterSubject: c.options.Filter,
 		DeliverPolicy: jetstream.DeliverAllPolicy,
@@ -123,7 +122,6 @@ func (c *consumption) open(ctx context.Context) (jetstream.Consumer, error) {
 		MaxDeliver:    -1, // the tries are counted here, so that a message that is given up is kept
 		MaxAckPending: 4 * c.options.Batch,
 	})
-	return consumer, streamError(err)
 }
 
 // fetch fills c.raw with what is there, or waits for one message for a while. It never has messages under way while f
@@ -272,9 +270,11 @@ func (c *consumption) bury(ctx context.Context, m jetstream.Msg, msg *Message, r
 			jetstream.MsgIDHeader: {"dead-" + o.Stream + "-" + o.Durable + "-" + seq},
 		},
 	}
-	ctx, cancel := context.WithTimeout(ctx, apiWait)
-	defer cancel()
-	if _, err := c.bus.js.PublishMsg(ctx, dead); err != nil {
+	err := c.bus.admin(ctx, apiWait, func(ctx context.Context) error {
+		_, err := c.bus.js.PublishMsg(ctx, dead)
+		return err
+	})
+	if err != nil {
 		c.bus.log.Warn("message not moved to the dead-letter stream", "stream", o.Stream, "seq", msg.Seq, "error", err)
 		_ = m.NakWithDelay(maxBackoff)
 		return

@@ -83,9 +83,13 @@ func first(h nats.Header, key string) string {
 	return ""
 }
 
-// late is the failure of a call whose context ended first.
+// late is the failure of a call whose context ended, or is about to end, first.
 func late(ctx context.Context) error {
-	return fmt.Errorf("%w: %w", &wire.Error{Code: wire.Late, Text: "no answer in time"}, context.Cause(ctx))
+	cause := context.Cause(ctx)
+	if cause == nil {
+		cause = context.DeadlineExceeded
+	}
+	return fmt.Errorf("%w: %w", &wire.Error{Code: wire.Late, Text: "no answer in time"}, cause)
 }
 
 // lateOnArrival is the answer to a request whose deadline passed before the work began.

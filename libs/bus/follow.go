@@ -17,8 +17,6 @@ const (
 	followBeat = time.Second
 	// idleAfter is how long the server keeps the place of a follower that is gone.
 	idleAfter = 30 * time.Second
-	// apiWait bounds one question to JetStream.
-	apiWait = 5 * time.Second
 )
 
 // errAnew says that a follower lost its consumer and is to make another.
@@ -78,10 +76,11 @@ type follower struct {
 
 // follow reads with one consumer until that is lost.
 func (w *follower) follow(ctx context.Context) error {
-	if !w.bus.Connected() {
-		return ErrNoServer
-	}
-	consumer, err := w.consumer(ctx)
+	var consumer jetstream.Consumer
+	err := w.bus.admin(ctx, apiWait, func(ctx context.Context) (err error) {
+		consumer, err = w.consumer(ctx)
+		return err
+	})
 	if err != nil {
 		return err
 	}
@@ -164,11 +163,9 @@ collect:
 
 // consumer makes a consumer that begins at w.next.
 func (w *follower) consumer(ctx context.Context) (jetstream.Consumer, error) {
-	ctx, cancel := context.WithTimeout(ctx, apiWait)
-	defer cancel()
 	stream, err := w.bus.js.Stream(ctx, w.stream)
 	if err != nil {
-		return nil, streamError(err)
+		return nil, err
 	}
 	if last := stream.CachedInfo().State.LastSeq; last+1 < w.next {
 		w.bus.log.Warn("stream was made anew, following it from its start", "stream", w.stream, "last", last, "next", w.next)
@@ -187,12 +184,10 @@ func (w *follower) consumer(ctx context.Context) (jetstream.Consumer, error) {
 
 // release tells the server that nobody reads there any more. A server that is away forgets by itself.
 func (w *follower) release(ctx context.Context, c jetstream.Consumer) {
-	if !w.bus.Connected() {
-		return
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-	defer cancel()
-	if err := w.bus.js.DeleteConsumer(ctx, w.stream, c.CachedInfo().Name); err != nil {
+	err := w.bus.admin(context.WithoutCancel(ctx), time.Second, func(ctx context.Context) error {
+		return w.bus.js.DeleteConsumer(ctx, w.stream, c.CachedInfo().Name)
+	})
+	if err != nil {
 		w.bus.log.Debug("consumer not deleted", "stream", w.stream, "error", err)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -42,35 +43,66 @@ const (
 	// ackWait bounds one attempt to publish; a leader election took 4.3 to 7.0 s when measured, over several attempts.
 	ackWait = 2 * time.Second
 	// maxPublishing is how many messages of a batch wait for their acknowledgement at once.
-	maxPublishing   = 256
-	firstBackoff    = 20 * time.Millisecond
-	maxBackoff      = 500 * time.Millisecond
-	streamsDeadline = 30 * time.Second
+	maxPublishing = 256
+	firstBackoff  = 20 * time.Millisecond
+	maxBackoff    = 500 * time.Millisecond
+	// apiWait bounds one question to JetStream, streamsWait the making of all streams.
+	apiWait     = 5 * time.Second
+	streamsWait = 30 * time.Second
 )
 
 // EnsureStreams creates or updates the streams and buckets. It is idempotent.
 func (b *Bus) EnsureStreams(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, streamsDeadline)
-	defer cancel()
+	return b.admin(ctx, streamsWait, b.ensureStreams)
+}
+
+func (b *Bus) ensureStreams(ctx context.Context) error {
 	for _, c := range []jetstream.StreamConfig{
-		{Name: wire.StreamEvents, Subjects: []string{wire.SubjectEvents}, MaxAge: eventsAge, Duplicates: duplicateWindow, Discard: jetstream.DiscardOld, AllowDirect: true},
-		{Name: wire.StreamCatalog, Subjects: []string{wire.SubjectItems}, MaxMsgsPerSubject: 1, Duplicates: duplicateWindow, Discard: jetstream.DiscardOld, AllowDirect: true},
-		{Name: wire.StreamDead, Subjects: []string{wire.SubjectDeads}, MaxAge: deadAge, Duplicates: duplicateWindow, Discard: jetstream.DiscardOld, AllowDirect: true},
+		{Name: wire.StreamEvents, Subjects: []string{wire.SubjectEvents}, MaxAge: eventsAge},
+		{Name: wire.StreamCatalog, Subjects: []string{wire.SubjectItems}, MaxMsgsPerSubject: 1},
+		{Name: wire.StreamDead, Subjects: []string{wire.SubjectDeads}, MaxAge: deadAge},
 	} {
-		c.Storage = jetstream.FileStorage
+		c.Storage, c.Discard, c.Duplicates, c.AllowDirect = jetstream.FileStorage, jetstream.DiscardOld, duplicateWindow, true
 		if _, err := b.js.CreateOrUpdateStream(ctx, c); err != nil {
-			return fmt.Errorf("ensure stream %s: %w", c.Name, streamError(err))
+			return fmt.Errorf("ensure stream %s: %w", c.Name, err)
 		}
 	}
 	for bucket, history := range map[string]uint8{wire.BucketModels: 1, wire.BucketPlan: planHistory} {
 		if _, err := b.js.CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{Bucket: bucket, History: history, Storage: jetstream.FileStorage}); err != nil {
-			return fmt.Errorf("ensure bucket %s: %w", bucket, streamError(err))
+			return fmt.Errorf("ensure bucket %s: %w", bucket, err)
 		}
 	}
 	if _, err := b.js.CreateOrUpdateObjectStore(ctx, jetstream.ObjectStoreConfig{Bucket: wire.BucketModels, Storage: jetstream.FileStorage}); err != nil {
-		return fmt.Errorf("ensure object store %s: %w", wire.BucketModels, streamError(err))
+		return fmt.Errorf("ensure object store %s: %w", wire.BucketModels, err)
 	}
 	return nil
+}
+
+// admin runs f, which asks JetStream something, for at most wait and only while the connection lasts: nats.go would go
+// on waiting for an answer that was lost with it. It gives the error a code.
+func (b *Bus) admin(ctx context.Context, wait time.Duration, f func(context.Context) error) error {
+	l := b.link.now.Load()
+	if !l.isUp.Load() {
+		return ErrNoServer
+	}
+	ctx, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	ctx, stop := context.WithCancelCause(ctx)
+	var watcher sync.WaitGroup
+	watcher.Go(func() {
+		select {
+		case <-ctx.Done():
+		case <-l.down:
+			stop(ErrNoServer)
+		}
+	})
+	err := f(ctx)
+	stop(nil)
+	watcher.Wait()
+	if err != nil && errors.Is(context.Cause(ctx), ErrNoServer) {
+		return fmt.Errorf("%w: %w", ErrNoServer, err)
+	}
+	return streamError(err)
 }
 
 // Publish stores data in the stream of subject and returns its sequence once the server has acknowledged it. A non-empty
@@ -221,28 +253,37 @@ func (b *Bus) pause(ctx context.Context, d time.Duration) error {
 
 // Last returns the last message of a subject; its failure wraps NotFound when there is none.
 func (b *Bus) Last(ctx context.Context, stream, subject string) (Message, error) {
-	s, err := b.stream(ctx, stream)
+	var m *jetstream.RawStreamMsg
+	err := b.admin(ctx, apiWait, func(ctx context.Context) error {
+		s, err := b.stream(ctx, stream)
+		if err == nil {
+			m, err = s.GetLastMsgForSubject(ctx, subject)
+		}
+		return err
+	})
 	if err != nil {
-		return Message{}, err
-	}
-	m, err := s.GetLastMsgForSubject(ctx, subject)
-	if err != nil {
-		return Message{}, fmt.Errorf("read the last of %s: %w", subject, streamError(err))
+		return Message{}, fmt.Errorf("read the last of %s: %w", subject, err)
 	}
 	return Message{Subject: m.Subject, Data: m.Data, Seq: m.Sequence, Time: m.Time, Tries: 1}, nil
 }
 
 // StreamInfo returns the first and last sequence of a stream and how many messages it holds.
 func (b *Bus) StreamInfo(ctx context.Context, stream string) (first, last, messages uint64, err error) {
-	s, err := b.stream(ctx, stream)
+	err = b.admin(ctx, apiWait, func(ctx context.Context) error {
+		s, err := b.stream(ctx, stream)
+		if err != nil {
+			return err
+		}
+		info, err := s.Info(ctx)
+		if err == nil {
+			first, last, messages = info.State.FirstSeq, info.State.LastSeq, info.State.Msgs
+		}
+		return err
+	})
 	if err != nil {
-		return 0, 0, 0, err
+		err = fmt.Errorf("read the state of stream %s: %w", stream, err)
 	}
-	info, err := s.Info(ctx)
-	if err != nil {
-		return 0, 0, 0, fmt.Errorf("read the state of stream %s: %w", stream, streamError(err))
-	}
-	return info.State.FirstSeq, info.State.LastSeq, info.State.Msgs, nil
+	return first, last, messages, err
 }
 
 // stream returns the handle of a stream, which is kept.
@@ -253,12 +294,9 @@ func (b *Bus) stream(ctx context.Context, name string) (jetstream.Stream, error)
 	if s != nil {
 		return s, nil
 	}
-	if !b.Connected() {
-		return nil, fmt.Errorf("open stream %s: %w", name, ErrNoServer)
-	}
 	s, err := b.js.Stream(ctx, name)
 	if err != nil {
-		return nil, fmt.Errorf("open stream %s: %w", name, streamError(err))
+		return nil, err
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
