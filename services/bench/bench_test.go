@@ -39,8 +39,8 @@ func newTarget(t *testing.T, serve http.HandlerFunc) *target {
 	// Each query takes 1 ms of CPU, of which receipts claim 0.9 ms; nothing else is done.
 	h.costs = func() string {
 		n := h.queries.Load()
-		return fmt.Sprintf(`{"queries_total":%d,"process_cpu_seconds_total":%g,"claimed_cpu_seconds_total":%g,"other_cpu_seconds_total":3,"allocations_total":%d,
-			"stages":[{"name":"recall","cpu_seconds_total":%g}]}`, n, 3+float64(n)/1000, float64(n)*0.9/1000, n*50, float64(n)*0.5/1000)
+		return fmt.Sprintf(`{"totals":{"queries_total":%d,"process_cpu_seconds_total":%g,"claimed_cpu_seconds_total":%g,"other_cpu_seconds_total":3,
+			"allocations_total":%d,"stage_cpu_seconds_total":{"recall":%g}}}`, n, 3+float64(n)/1000, float64(n)*0.9/1000, n*50, float64(n)*0.5/1000)
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /v1/cost", func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, h.costs()) })

@@ -213,7 +213,7 @@ func price(r *report.Report, before, after snapshot) {
 		r.Notes = append(r.Notes, "cost is unknown: "+err.Error())
 		return
 	}
-	r.CPUMicros, r.Coverage, r.Stages = &use.CPUMicros, &use.Coverage, use.Stages
+	r.CPUMicros, r.Coverage, r.Claimed, r.Stages = &use.CPUMicros, &use.Coverage, &use.Claimed, use.Stages
 	r.Stages["unclaimed"] = use.Unclaimed
 	if use.Allocations > 0 {
 		r.AllocsPerQuery = &use.Allocations

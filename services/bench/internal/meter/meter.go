@@ -3,43 +3,35 @@ package meter
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 )
 
-// Snapshot is the counters of GET /v1/cost: sums over all processes since they began.
+// Snapshot is the counters of GET /v1/cost, which run from the start of the gateway.
 type Snapshot struct {
-	Queries    float64 `json:"queries_total"`
+	Queries float64 `json:"queries_total"`
+	// ProcessCPU is the CPU time of all processes; receipts of queries claim a part, and another went into work for no query.
 	ProcessCPU float64 `json:"process_cpu_seconds_total"`
 	ClaimedCPU float64 `json:"claimed_cpu_seconds_total"`
 	OtherCPU   float64 `json:"other_cpu_seconds_total"`
-	// Allocations is how many objects were allocated on the heap.
-	Allocations float64 `json:"allocations_total"`
-	Stages      []Stage `json:"stages"`
-}
-
-// Stage is the counters of one stage of the query path.
-type Stage struct {
-	Name    string  `json:"name"`
-	Variant string  `json:"variant"`
-	CPU     float64 `json:"cpu_seconds_total"`
-}
-
-// label returns the stage's name, with its variant when it has one.
-func (s *Stage) label() string {
-	if s.Variant == "" {
-		return s.Name
-	}
-	return s.Name + "/" + s.Variant
+	// Allocations is how many objects the gateway's process allocated on the heap.
+	Allocations float64            `json:"allocations_total"`
+	Stages      map[string]float64 `json:"stage_cpu_seconds_total"`
 }
 
 // Parse reads the answer of GET /v1/cost.
 func Parse(answer []byte) (Snapshot, error) {
-	var s Snapshot
-	if err := json.Unmarshal(answer, &s); err != nil {
+	var a struct {
+		Totals *Snapshot `json:"totals"`
+	}
+	if err := json.Unmarshal(answer, &a); err != nil {
 		return Snapshot{}, fmt.Errorf("decode the answer of /v1/cost: %w", err)
 	}
-	return s, nil
+	if a.Totals == nil {
+		return Snapshot{}, errors.New("the answer of /v1/cost has no totals")
+	}
+	return *a.Totals, nil
 }
 
 // Use is what happened between two snapshots.
@@ -47,8 +39,9 @@ type Use struct {
 	Queries float64
 	// CPUMicros is the CPU time of all processes per query, in microseconds, whatever it was spent on.
 	CPUMicros float64
-	// Coverage is the share of the processes' CPU time, less what was done for no query, that receipts account for.
-	Coverage float64
+	// Coverage is the share of the processes' CPU time, less what was done for no query, that receipts account for. Claimed is
+	// their share of all of it.
+	Coverage, Claimed float64
 	// Allocations is the number of heap objects allocated per query.
 	Allocations float64
 	// Stages is the CPU time of each stage per query, in microseconds. Unclaimed is what no stage and no other work claimed.
@@ -74,19 +67,12 @@ func Between(before, after Snapshot) (Use, error) {
 		Queries: queries, CPUMicros: perQuery(process), Allocations: max(0, after.Allocations-before.Allocations) / queries,
 		Stages: map[string]float64{}, Unclaimed: perQuery(max(0, process-claimed-other)),
 	}
+	u.Claimed = claimed / process
 	if rest := process - other; rest > 0 {
 		u.Coverage = claimed / rest
 	}
-	earlier := map[string]float64{}
-	for i := range before.Stages {
-		earlier[before.Stages[i].label()] += before.Stages[i].CPU
-	}
-	later := map[string]float64{}
-	for i := range after.Stages {
-		later[after.Stages[i].label()] += after.Stages[i].CPU
-	}
-	for name, cpu := range later {
-		if d := cpu - earlier[name]; d > 0 {
+	for name, cpu := range after.Stages {
+		if d := cpu - before.Stages[name]; d > 0 {
 			u.Stages[name] = perQuery(d)
 		}
 	}

@@ -9,20 +9,22 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
-const answer = `{"queries_total":100,"process_cpu_seconds_total":2,"claimed_cpu_seconds_total":1,"other_cpu_seconds_total":0.5,"allocations_total":1000,
-	"stages":[{"name":"recall","cpu_seconds_total":0.4},{"name":"rank","variant":"trees","cpu_seconds_total":0.3}],"currency":"USD"}`
+const answer = `{"currency":"USD","groups":[],"totals":{"queries_total":100,"degraded_total":3,"process_cpu_seconds_total":2,"claimed_cpu_seconds_total":1,
+	"other_cpu_seconds_total":0.5,"allocations_total":1000,"stage_cpu_seconds_total":{"recall":0.4,"rank":0.3}}}`
 
 func TestParse(t *testing.T) {
 	got, err := Parse([]byte(answer))
 	want := Snapshot{
 		Queries: 100, ProcessCPU: 2, ClaimedCPU: 1, OtherCPU: 0.5, Allocations: 1000,
-		Stages: []Stage{{Name: "recall", CPU: 0.4}, {Name: "rank", Variant: "trees", CPU: 0.3}},
+		Stages: map[string]float64{"recall": 0.4, "rank": 0.3},
 	}
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
 		t.Errorf("Parse: %v (-want +got):\n%s", err, diff)
 	}
-	if _, err := Parse([]byte("404 page not found")); err == nil {
-		t.Error("Parse accepts what is not JSON")
+	for _, wrong := range []string{"404 page not found", `{"currency":"USD"}`, `{"totals":{"queries_total":"many"}}`} {
+		if _, err := Parse([]byte(wrong)); err == nil {
+			t.Errorf("Parse accepts %s", wrong)
+		}
 	}
 }
 
@@ -33,10 +35,10 @@ func TestBetween(t *testing.T) {
 	}
 	after := Snapshot{
 		Queries: 1100, ProcessCPU: 3.25, ClaimedCPU: 1.9, OtherCPU: 0.75, Allocations: 51000,
-		Stages: []Stage{{Name: "recall", CPU: 0.7}, {Name: "rank", Variant: "trees", CPU: 0.3}, {Name: "gateway", CPU: 0.1}},
+		Stages: map[string]float64{"recall": 0.7, "rank": 0.3, "gateway": 0.1},
 	}
 	// 1,000 queries took 1.25 s, of which 0.25 s for no query and 0.9 s by receipts: 0.9 of the remaining 1.0 s.
-	want := Use{Queries: 1000, CPUMicros: 1250, Coverage: 0.9, Allocations: 50, Stages: map[string]float64{"recall": 300, "gateway": 100}, Unclaimed: 100}
+	want := Use{Queries: 1000, CPUMicros: 1250, Coverage: 0.9, Claimed: 0.72, Allocations: 50, Stages: map[string]float64{"recall": 300, "gateway": 100}, Unclaimed: 100}
 	got, err := Between(before, after)
 	if diff := cmp.Diff(want, got, cmpopts.EquateApprox(1e-9, 0)); diff != "" || err != nil {
 		t.Errorf("Between: %v (-want +got):\n%s", err, diff)

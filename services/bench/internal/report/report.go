@@ -23,8 +23,8 @@ type Report struct {
 	Errors int64 `json:"errors"`
 	// Degraded is how many answers said that a stage was left out.
 	Degraded int64 `json:"degraded"`
-	// CPUMicros is the CPU time of all of the target's processes per query, and Coverage the share of it that receipts account
-	// for; nil when the target does not say.
+	// CPUMicros is the CPU time of all of the target's processes per query, and Coverage the share of it, less what was done for
+	// no query (events, training), that receipts account for; nil when the target does not say.
 	CPUMicros *float64 `json:"cpu_us_per_query"`
 	Coverage  *float64 `json:"ledger_coverage"`
 
@@ -40,7 +40,9 @@ type Report struct {
 	// Stages is the CPU time of each stage in microseconds per query; "unclaimed" is what no receipt accounts for.
 	Stages         map[string]float64 `json:"stages,omitempty"`
 	AllocsPerQuery *float64           `json:"allocs_per_query,omitempty"`
-	Kinds          map[string]Kind    `json:"kinds,omitempty"`
+	// Claimed is the share of all CPU time, other work included, that receipts account for.
+	Claimed *float64        `json:"claimed_ratio,omitempty"`
+	Kinds   map[string]Kind `json:"kinds,omitempty"`
 	// Failures and DegradedBy count why: by status or the kind of failure, and by what was left out.
 	Failures   map[string]int64 `json:"failures,omitempty"`
 	DegradedBy map[string]int64 `json:"degraded_by,omitempty"`
