@@ -19,7 +19,7 @@ import (
 var now = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
 
 func desk() *Desk {
-	return &Desk{Pseudonyms: privacy.NewPseudonyms([]byte("k")), Tokens: token.NewSigner([]byte("k"), "attribution", time.Hour), Guard: NewGuard()}
+	return &Desk{Pseudonyms: privacy.NewPseudonyms([]byte("k")), Tokens: token.NewSigner([][]byte{[]byte("k")}, "attribution", time.Hour), Guard: NewGuard()}
 }
 
 func readOne(d *Desk, text string) Outcome {

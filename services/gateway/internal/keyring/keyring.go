@@ -25,6 +25,8 @@ func (s Scope) String() string { return [...]string{"nothing", "publishable", "s
 // Ring holds the hashes of the keys. The zero value is open: every caller has the scope Secret.
 type Ring struct {
 	keys []entry
+	// keyless is the scope of a caller without a key, when there are keys.
+	keyless Scope
 }
 
 type entry struct {
@@ -32,13 +34,17 @@ type entry struct {
 	scope Scope
 }
 
-// New returns a ring with the given keys; without any it is open. Empty strings are no keys.
+// New returns a ring with the given keys; without any it is open. With secret keys alone nobody needs a key for what is
+// public; with publishable keys alone nobody gets the scope Secret. Empty strings are no keys.
 func New(publishable, secret []string) *Ring {
-	r := &Ring{}
+	r := &Ring{keyless: Public}
 	for scope, keys := range map[Scope][]string{Public: publishable, Secret: secret} {
 		for _, key := range keys {
 			if key != "" {
 				r.keys = append(r.keys, entry{sum: sha256.Sum256([]byte(key)), scope: scope})
+				if scope == Public {
+					r.keyless = Nothing
+				}
 			}
 		}
 	}
@@ -50,8 +56,11 @@ func (r *Ring) Open() bool { return len(r.keys) == 0 }
 
 // Scope returns what the bearer of key may do. It takes equally long whichever key it is, and whether it is one.
 func (r *Ring) Scope(key string) Scope {
-	if r.Open() {
+	switch {
+	case r.Open():
 		return Secret
+	case key == "":
+		return r.keyless
 	}
 	sum := sha256.Sum256([]byte(key))
 	found := Nothing

@@ -24,6 +24,10 @@ func TestWithoutKeysTheRingIsOpen(t *testing.T) {
 	if New([]string{"pk"}, nil).Scope("") != Nothing {
 		t.Error("a ring with a publishable key alone lets strangers in")
 	}
+	secret := New(nil, []string{"sk"})
+	if secret.Scope("") != Public || secret.Scope("wrong") != Nothing || secret.Scope("sk") != Secret {
+		t.Error("with a secret key alone, a search needs no key, a wrong key opens nothing, and the key opens all")
+	}
 }
 
 func BenchmarkScope(b *testing.B) {

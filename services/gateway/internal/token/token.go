@@ -37,31 +37,48 @@ const (
 // Signer signs and verifies tokens of one use. Its methods may be called at once.
 type Signer struct {
 	life time.Duration
-	macs sync.Pool
+	work sync.Pool
 }
 
-// NewSigner returns a signer whose key is derived from key and use, so that a token of one use is none of another. Tokens
-// are good for life.
-func NewSigner(key []byte, use string, life time.Duration) *Signer {
-	derive := hmac.New(sha256.New, key)
-	derive.Write([]byte("haggle token " + use))
-	derived := derive.Sum(nil)
-	return &Signer{life: life, macs: sync.Pool{New: func() any { return &signing{mac: hmac.New(sha256.New, derived)} }}}
+// NewSigner returns a signer whose keys are derived from keys and use, so that a token of one use is none of another. The
+// first key signs, all of them verify, so that keys can be changed without a token lost. Tokens are good for life.
+func NewSigner(keys [][]byte, use string, life time.Duration) *Signer {
+	if len(keys) == 0 {
+		panic("BUG: a signer without a key")
+	}
+	var derived [][]byte
+	for _, key := range keys {
+		derive := hmac.New(sha256.New, key)
+		derive.Write([]byte("haggle token " + use))
+		derived = append(derived, derive.Sum(nil))
+	}
+	return &Signer{life: life, work: sync.Pool{New: func() any {
+		w := &signing{}
+		for _, key := range derived {
+			w.macs = append(w.macs, hmac.New(sha256.New, key))
+		}
+		return w
+	}}}
 }
 
-// signing is the memory that one signature needs.
+// signing is the memory that one signature needs. Invariant: len(macs) > 0.
 type signing struct {
-	mac hash.Hash
-	sum [sha256.Size]byte
-	buf []byte
+	macs []hash.Hash
+	sum  [sha256.Size]byte
+	buf  []byte
 }
 
 // seal appends the MAC to s.buf and returns all of it as text.
 func (s *signing) seal() string {
-	s.mac.Reset()
-	s.mac.Write(s.buf)
-	s.buf = append(s.buf, s.mac.Sum(s.sum[:0])[:macBytes]...)
+	s.buf = append(s.buf, s.mac(0, s.buf)...)
 	return base64.RawURLEncoding.EncodeToString(s.buf)
+}
+
+// mac returns the MAC of content by key i, good until the next call.
+func (s *signing) mac(i int, content []byte) []byte {
+	s.macs[i].Reset()
+	s.macs[i].Write(content)
+	return s.macs[i].Sum(s.sum[:0])[:macBytes]
 }
 
 // open decodes text and returns the signed content after the version byte.
@@ -76,12 +93,12 @@ func (s *signing) open(text string) ([]byte, error) {
 		return nil, ErrForged
 	}
 	content, sum := s.buf[:n-macBytes], s.buf[n-macBytes:n]
-	s.mac.Reset()
-	s.mac.Write(content)
-	if !hmac.Equal(s.mac.Sum(s.sum[:0])[:macBytes], sum) || content[0] != version {
-		return nil, ErrForged
+	for i := range s.macs {
+		if hmac.Equal(s.mac(i, content), sum) && content[0] == version {
+			return content[1:], nil
+		}
 	}
-	return content[1:], nil
+	return nil, ErrForged
 }
 
 // age returns an error unless a token made at made is good at now.
@@ -121,8 +138,8 @@ func (a *Attribution) Place(item shop.ItemID) int {
 
 // Sign returns a as a token.
 func (s *Signer) Sign(a *Attribution) string {
-	w := s.macs.Get().(*signing)
-	defer s.macs.Put(w)
+	w := s.work.Get().(*signing)
+	defer s.work.Put(w)
 	w.buf = append(append(w.buf[:0], version), a.Request[:]...)
 	w.buf = binary.BigEndian.AppendUint64(w.buf, uint64(a.Made.UnixMicro()))
 	w.buf = binary.BigEndian.AppendUint32(w.buf, a.Shopper)
@@ -134,8 +151,8 @@ func (s *Signer) Sign(a *Attribution) string {
 
 // Verify returns what a token says, or [ErrForged] or [ErrExpired].
 func (s *Signer) Verify(text string, now time.Time) (Attribution, error) {
-	w := s.macs.Get().(*signing)
-	defer s.macs.Put(w)
+	w := s.work.Get().(*signing)
+	defer s.work.Put(w)
 	content, err := w.open(text)
 	if err != nil {
 		return Attribution{}, err
@@ -169,8 +186,8 @@ type Page struct {
 
 // SignPage returns p as a token.
 func (s *Signer) SignPage(p *Page) string {
-	w := s.macs.Get().(*signing)
-	defer s.macs.Put(w)
+	w := s.work.Get().(*signing)
+	defer s.work.Put(w)
 	w.buf = binary.BigEndian.AppendUint64(append(w.buf[:0], version), p.Query)
 	w.buf = binary.BigEndian.AppendUint64(w.buf, uint64(p.Now.UnixMicro()))
 	w.buf = binary.AppendUvarint(w.buf, uint64(p.Offset))
@@ -181,8 +198,8 @@ func (s *Signer) SignPage(p *Page) string {
 
 // VerifyPage returns what a page token says, or [ErrForged] or [ErrExpired].
 func (s *Signer) VerifyPage(text string, now time.Time) (Page, error) {
-	w := s.macs.Get().(*signing)
-	defer s.macs.Put(w)
+	w := s.work.Get().(*signing)
+	defer s.work.Put(w)
 	content, err := w.open(text)
 	if err != nil {
 		return Page{}, err

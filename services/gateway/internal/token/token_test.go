@@ -22,7 +22,7 @@ func sample() *Attribution {
 }
 
 func TestAttribution(t *testing.T) {
-	s := NewSigner([]byte("key"), "attribution", time.Hour)
+	s := NewSigner([][]byte{[]byte("key")}, "attribution", time.Hour)
 	got, err := s.Verify(s.Sign(sample()), now.Add(time.Minute))
 	if err != nil {
 		t.Fatal(err)
@@ -36,7 +36,7 @@ func TestAttribution(t *testing.T) {
 }
 
 func TestEveryAlteredByteIsNoticed(t *testing.T) {
-	s := NewSigner([]byte("key"), "attribution", time.Hour)
+	s := NewSigner([][]byte{[]byte("key")}, "attribution", time.Hour)
 	text := s.Sign(sample())
 	raw, err := base64.RawURLEncoding.DecodeString(text)
 	if err != nil {
@@ -64,20 +64,21 @@ func TestEveryAlteredByteIsNoticed(t *testing.T) {
 }
 
 func TestTokensOfOtherKeysUsesAndTimes(t *testing.T) {
-	s := NewSigner([]byte("key"), "attribution", time.Hour)
+	s := NewSigner([][]byte{[]byte("key"), []byte("old")}, "attribution", time.Hour)
 	tests := map[string]struct {
 		text string
 		at   time.Time
 		want error
 	}{
-		"another key":     {NewSigner([]byte("other"), "attribution", time.Hour).Sign(sample()), now, ErrForged},
-		"another use":     {NewSigner([]byte("key"), "page", time.Hour).Sign(sample()), now, ErrForged},
-		"expired":         {s.Sign(sample()), now.Add(time.Hour + time.Second), ErrExpired},
-		"from the future": {s.Sign(sample()), now.Add(-2 * time.Minute), ErrForged},
-		"a little ahead":  {s.Sign(sample()), now.Add(-time.Second), nil},
-		"empty":           {"", now, ErrForged},
-		"not base64":      {"!!!!", now, ErrForged},
-		"long":            {string(make([]byte, 1<<20)), now, ErrForged},
+		"another key":          {NewSigner([][]byte{[]byte("other")}, "attribution", time.Hour).Sign(sample()), now, ErrForged},
+		"another use":          {NewSigner([][]byte{[]byte("key")}, "page", time.Hour).Sign(sample()), now, ErrForged},
+		"expired":              {s.Sign(sample()), now.Add(time.Hour + time.Second), ErrExpired},
+		"from the future":      {s.Sign(sample()), now.Add(-2 * time.Minute), ErrForged},
+		"a key on its way out": {NewSigner([][]byte{[]byte("old")}, "attribution", time.Hour).Sign(sample()), now, nil},
+		"a little ahead":       {s.Sign(sample()), now.Add(-time.Second), nil},
+		"empty":                {"", now, ErrForged},
+		"not base64":           {"!!!!", now, ErrForged},
+		"long":                 {string(make([]byte, 1<<20)), now, ErrForged},
 	}
 	for name, test := range tests {
 		if _, err := s.Verify(test.text, test.at); !errors.Is(err, test.want) {
@@ -87,7 +88,7 @@ func TestTokensOfOtherKeysUsesAndTimes(t *testing.T) {
 }
 
 func TestPage(t *testing.T) {
-	s := NewSigner([]byte("key"), "page", time.Hour)
+	s := NewSigner([][]byte{[]byte("key")}, "page", time.Hour)
 	want := Page{Query: 1 << 63, Now: now, Offset: 40, Shown: []uint32{1, 2, 3}, Model: "m"}
 	got, err := s.VerifyPage(s.SignPage(&want), now)
 	if err != nil {
@@ -118,7 +119,7 @@ func TestIDsSortByTime(t *testing.T) {
 }
 
 func FuzzVerify(f *testing.F) {
-	s := NewSigner([]byte("key"), "attribution", time.Hour)
+	s := NewSigner([][]byte{[]byte("key")}, "attribution", time.Hour)
 	genuine := s.Sign(sample())
 	f.Add(genuine)
 	f.Add(s.SignPage(&Page{Now: now}))
@@ -133,7 +134,7 @@ func FuzzVerify(f *testing.F) {
 var sink string
 
 func BenchmarkSign(b *testing.B) {
-	s := NewSigner([]byte("key"), "attribution", time.Hour)
+	s := NewSigner([][]byte{[]byte("key")}, "attribution", time.Hour)
 	a := sample()
 	a.Items = make([]uint32, 20)
 	b.ReportAllocs()
@@ -143,7 +144,7 @@ func BenchmarkSign(b *testing.B) {
 }
 
 func BenchmarkVerify(b *testing.B) {
-	s := NewSigner([]byte("key"), "attribution", time.Hour)
+	s := NewSigner([][]byte{[]byte("key")}, "attribution", time.Hour)
 	a := sample()
 	a.Items = make([]uint32, 20)
 	text := s.Sign(a)
