@@ -6,11 +6,13 @@ import (
 	"time"
 )
 
-// When to give Redis up: after so many failures in a row, or after two that lie this far apart with no success between,
-// so that a service that is asked seldom does not wait for many.
+// When to give Redis up: after some failures in a row that span a time in which nothing succeeded, so that one pause of this
+// process, in which many reads run late together, is no reason; a service that is asked seldom needs not wait for many.
 const (
 	failuresInRow = 5
-	failingFor    = 300 * time.Millisecond
+	failingShort  = 100 * time.Millisecond
+	failuresFew   = 2
+	failingLong   = 300 * time.Millisecond
 )
 
 // breaker stops calls to a Redis that does not answer. Only a probe closes it again.
@@ -34,7 +36,8 @@ func (b *breaker) failed(now time.Duration, opened func()) {
 		b.failing.Store(true)
 	}
 	b.failures++
-	if b.stopped || b.open.Load() || b.failures < failuresInRow && (b.failures < 2 || now-b.since < failingFor) {
+	enough := b.failures >= failuresInRow && now-b.since >= failingShort || b.failures >= failuresFew && now-b.since >= failingLong
+	if b.stopped || b.open.Load() || !enough {
 		return
 	}
 	b.open.Store(true)

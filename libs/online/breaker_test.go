@@ -15,8 +15,10 @@ func TestBreaker(t *testing.T) {
 	}{
 		{"one failure", []time.Duration{10 * ms}, false},
 		{"four at once", []time.Duration{1 * ms, 2 * ms, 3 * ms, 4 * ms}, false},
-		{"five at once", []time.Duration{1 * ms, 2 * ms, 3 * ms, 4 * ms, 5 * ms}, true},
-		{"a success between", []time.Duration{1 * ms, 2 * ms, 3 * ms, -4 * ms, 5 * ms, 6 * ms}, false},
+		{"many at once, in one pause of the process", []time.Duration{1 * ms, 2 * ms, 3 * ms, 4 * ms, 5 * ms, 6 * ms, 7 * ms, 99 * ms}, false},
+		{"five over a tenth of a second", []time.Duration{1 * ms, 25 * ms, 50 * ms, 75 * ms, 101 * ms}, true},
+		{"four over it", []time.Duration{1 * ms, 50 * ms, 75 * ms, 101 * ms}, false},
+		{"a success between", []time.Duration{1 * ms, 50 * ms, 100 * ms, -150 * ms, 200 * ms, 250 * ms}, false},
 		{"two far apart", []time.Duration{1 * ms, 301 * ms}, true},
 		{"two near each other", []time.Duration{1 * ms, 300 * ms}, false},
 		{"two far apart with a success between", []time.Duration{1 * ms, -2 * ms, 400 * ms}, false},
@@ -39,21 +41,21 @@ func TestBreaker(t *testing.T) {
 func TestBreakerClosesByProbeAlone(t *testing.T) {
 	var b breaker
 	never := func() { t.Error("opened a second time") }
-	for range failuresInRow {
-		b.failed(1, func() {})
+	for i := range failuresInRow {
+		b.failed(time.Duration(i)*failingShort, func() {})
 	}
 	b.succeeded() // a call that began before
-	b.failed(2, never)
+	b.failed(time.Minute, never)
 	if !b.open.Load() {
 		t.Error("a success closed the breaker")
 	}
 	b.shut()
-	b.failed(3, never)
+	b.failed(2*time.Minute, never)
 	if b.open.Load() {
 		t.Error("open after a probe and one failure")
 	}
 	b.stop()
-	for range failuresInRow {
-		b.failed(4, never)
+	for i := range failuresInRow {
+		b.failed(time.Duration(3+i)*time.Minute, never)
 	}
 }
