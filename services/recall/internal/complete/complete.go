@@ -76,36 +76,40 @@ func New() *Book {
 // Len returns how many phrases the book holds.
 func (b *Book) Len() int { return len(b.phrases) - len(b.free) }
 
-// Add tells that one more item has the phrase.
-func (b *Book) Add(kind Kind, text string) {
-	if i, ok := b.intern(kind, text); ok {
+// Add tells that one more item has the phrase. It returns its number, to be given to [Book.Remove], and false for a text of nothing.
+func (b *Book) Add(kind Kind, text string) (uint32, bool) {
+	i, ok := b.intern(kind, text)
+	if ok {
 		b.phrases[i].uses++
 	}
+	return i, ok
 }
 
-// Remove tells that one item fewer has the phrase.
-func (b *Book) Remove(kind Kind, text string) {
-	i, ok := b.byKey[kind][fold(cut(text))]
-	if !ok {
-		return
-	}
+// Remove tells that one item fewer has the phrase that [Book.Add] numbered.
+func (b *Book) Remove(i uint32) {
 	if b.phrases[i].uses--; b.phrases[i].uses <= 0 {
 		b.drop(i)
 	}
 }
 
-// Phrases returns what an item can be found by, to add and to remove.
-func Phrases(it *shop.Item, yield func(Kind, string)) {
-	yield(Title, it.Title)
-	for _, title := range it.Titles {
-		if title != it.Title {
-			yield(Title, title)
+// AddItem adds what an item can be found by, and appends the numbers to ids.
+func (b *Book) AddItem(it *shop.Item, ids []uint32) []uint32 {
+	add := func(kind Kind, text string) {
+		if i, ok := b.Add(kind, text); ok {
+			ids = append(ids, i)
 		}
 	}
-	yield(Brand, it.Brand)
-	for _, category := range it.Categories {
-		yield(Category, category)
+	add(Title, it.Title)
+	for _, title := range it.Titles {
+		if title != it.Title {
+			add(Title, title)
+		}
 	}
+	add(Brand, it.Brand)
+	for _, category := range it.Categories {
+		add(Category, category)
+	}
+	return ids
 }
 
 // Ask tells that a shopper, known by a hash, asked the query.

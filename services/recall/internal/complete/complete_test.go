@@ -114,23 +114,30 @@ func TestPhrasesOfItemsComeAndGo(t *testing.T) {
 		{Title: "Red shoe", Brand: "Acme", Categories: []string{"Shoes"}},
 		{Title: strings.Repeat("long title of many words ", 30)},
 	}
+	var ids [][]uint32
 	for _, it := range items {
-		Phrases(it, b.Add)
+		ids = append(ids, b.AddItem(it, nil))
 	}
 	if got := b.Complete("long", 5, now, yes); len(got) != 1 || len(got[0]) > MaxPhrase || strings.HasSuffix(got[0], " ") {
 		t.Errorf("Complete(long) = %q", got)
 	}
-	Phrases(items[0], b.Remove)
+	remove := func(ids []uint32) {
+		for _, i := range ids {
+			b.Remove(i)
+		}
+	}
+	remove(ids[0])
 	if got := strings.Join(b.Complete("r", 5, now, yes), "|"); got != "Red shoe" {
 		t.Errorf("with one item left Complete(r) = %q", got)
 	}
-	for _, it := range items[1:] {
-		Phrases(it, b.Remove)
-	}
+	remove(ids[1])
+	remove(ids[2])
 	if b.Len() != 0 || len(b.marks.blocks) != 0 {
 		t.Errorf("%d phrases and %d blocks remain", b.Len(), len(b.marks.blocks))
 	}
-	b.Remove(Brand, "Acme")
+	if _, ok := b.Add(Brand, " , "); ok {
+		t.Error("a phrase of nothing was added")
+	}
 }
 
 func TestQueriesAreBounded(t *testing.T) {
