@@ -24,14 +24,15 @@ type ConsumeOptions struct {
 	Batch int
 	// MaxTries is how often a message is tried before it goes to the dead-letter stream; 0 means 5.
 	MaxTries int
-	// AckWait is after how long without a sign of life a message is given to another consumer; 0 means 30 s.
+	// AckWait is after how long without a sign of life a message is delivered again; 0 means 5 s. It may be short, since
+	// Consume gives that sign while f works.
 	AckWait time.Duration
 }
 
 const (
 	defaultBatch    = 256
 	defaultTries    = 5
-	defaultAckWait  = 30 * time.Second
+	defaultAckWait  = 5 * time.Second
 	consumePoll     = 2 * time.Second
 	firstRedelivery = 100 * time.Millisecond
 	maxRedelivery   = 30 * time.Second
@@ -135,17 +136,17 @@ func (c *consumption) fetch(ctx context.Context, consumer jetstream.Consumer) er
 		if err != nil {
 			return err
 		}
-		if err := c.collect(ctx, batch); err != nil || len(c.raw) == 0 {
+		if err := c.collect(ctx, batch); len(c.raw) == 0 {
 			return err
 		}
 	}
 	c.full = false
 	if room := c.options.Batch - len(c.raw); room > 0 {
 		batch, err := consumer.FetchNoWait(room)
-		if err != nil {
-			return err
+		if err == nil {
+			err = c.collect(ctx, batch)
 		}
-		if err := c.collect(ctx, batch); err != nil && len(c.raw) == 0 {
+		if len(c.raw) == 0 {
 			return err
 		}
 	}
@@ -167,6 +168,7 @@ func (c *consumption) collect(ctx context.Context, batch jetstream.MessageBatch)
 		case <-c.bus.closing:
 			return ErrClosed
 		case <-down:
+			// What has come is handled, though its acknowledgement may be lost; the rest is delivered again.
 			return ErrNoServer
 		}
 	}

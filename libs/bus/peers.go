@@ -82,13 +82,18 @@ func draw(peers []*peer, drawn *peer, except string, oldest int64) *peer {
 	if len(peers) == 0 {
 		return nil
 	}
-	at := rand.IntN(len(peers))
-	for range peers {
-		if p := peers[at]; p != drawn && p.instance != except && p.seen.Load() >= oldest {
+	fits := func(p *peer) bool { return p != drawn && p.instance != except && p.seen.Load() >= oldest }
+	at := 0
+	for range 8 {
+		at = rand.IntN(len(peers))
+		if p := peers[at]; fits(p) {
 			return p
 		}
-		if at++; at == len(peers) {
-			at = 0
+	}
+	// Few fit: take the next one that does.
+	for i := range peers {
+		if p := peers[(at+i)%len(peers)]; fits(p) {
+			return p
 		}
 	}
 	return nil

@@ -195,7 +195,7 @@ func TestStreamsSurviveARestart(t *testing.T) {
 		return reader.Follow(ctx, wire.StreamEvents, wire.SubjectEvents, 1, func(batch []bus.Message) error { followed.add(batch); return nil })
 	})
 	background(t, "Consume", func(ctx context.Context) error {
-		return reader.Consume(ctx, bus.ConsumeOptions{Stream: wire.StreamEvents, Durable: "test"}, func(_ context.Context, batch []bus.Message) []error {
+		return reader.Consume(ctx, bus.ConsumeOptions{Stream: wire.StreamEvents, Durable: "test", AckWait: time.Second}, func(_ context.Context, batch []bus.Message) []error {
 			consumed.add(batch)
 			return nil
 		})
