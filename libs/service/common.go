@@ -1,7 +1,6 @@
 package service
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -26,7 +25,7 @@ type Common struct {
 	Admin           string         `flag:"admin" help:"address for /healthz, /readyz, /metrics and /debug/pprof; off turns it off"`
 	LogLevel        slog.Level     `flag:"log-level" help:"least level of log lines: debug, info, warn or error"`
 	LogFormat       observe.Format `flag:"log-format" help:"text for people or json for collectors"`
-	Prices          string         `flag:"prices" help:"file with prices of cores and memory per hour, as JSON with the keys cpu and memory"`
+	Prices          string         `flag:"prices" help:"file with prices in dollars per core-hour and GiB-hour: JSON with CPU and RAM, as in OpenCost's custom pricing"`
 	Secrets         string         `flag:"secrets" help:"folder with hmac.key, publishable.keys, secret.keys and redis.password, one key per line; read again when they change"`
 	Cores           float64        `flag:"cores" help:"cores that this process asks of its node; 0 is unknown"`
 	Memory          Bytes          `flag:"memory" help:"memory that this process asks of its node, such as 512MiB; the Go heap keeps below nine tenths of it; 0 is unknown"`
@@ -135,42 +134,9 @@ func readPrices(path string) (cost.PriceBook, error) {
 	if path == "" {
 		return cost.DefaultPrices(), nil
 	}
-	const next = `set -prices or HAGGLE_PRICES to a file such as {"cpu": 0.04, "memory": 0.005}`
-	text, err := os.ReadFile(path)
+	prices, err := cost.Load(path)
 	if err != nil {
-		return cost.PriceBook{}, fmt.Errorf("prices: %w; %s", err, next)
-	}
-	prices, err := parsePrices(text)
-	if err != nil {
-		return cost.PriceBook{}, fmt.Errorf("prices: %s: %w; %s", path, err, next)
-	}
-	return prices, nil
-}
-
-// parsePrices reads a JSON object. Keys may be those of OpenCost's custom pricing too (CPU, RAM), with numbers or strings of
-// numbers; other keys are left alone, and a price that is not named keeps its default.
-func parsePrices(text []byte) (cost.PriceBook, error) {
-	prices := cost.DefaultPrices()
-	var book map[string]json.RawMessage
-	if err := json.Unmarshal(text, &book); err != nil {
-		return prices, err
-	}
-	for _, price := range []struct {
-		keys []string
-		into *float64
-	}{{[]string{"cpu", "CPU"}, &prices.CoreHour}, {[]string{"memory", "RAM"}, &prices.GiBHour}} {
-		for _, key := range price.keys {
-			raw, found := book[key]
-			if !found {
-				continue
-			}
-			x, err := strconv.ParseFloat(strings.Trim(string(raw), `"`), 64)
-			if err != nil || !(x >= 0) || x > 1e6 {
-				return prices, fmt.Errorf("%s is %.40s, want dollars per hour from 0 to 1e6", key, raw)
-			}
-			*price.into = x
-			break
-		}
+		return prices, fmt.Errorf(`prices: %w; set -prices or HAGGLE_PRICES to a file such as {"CPU": 0.04, "RAM": 0.005}`, err)
 	}
 	return prices, nil
 }

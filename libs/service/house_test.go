@@ -92,14 +92,14 @@ func TestOpenNamesEveryFault(t *testing.T) {
 	}
 	defer taken.Close()
 	prices := filepath.Join(t.TempDir(), "prices.json")
-	if err := os.WriteFile(prices, []byte(`{"cpu": "free"}`), 0o600); err != nil {
+	if err := os.WriteFile(prices, []byte(`{"CPU": "free", "RAM": 0.005}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	_, err = service.Open(t.Context(), service.Common{Admin: taken.Addr().String(), Prices: prices, Secrets: "/no/such/folder"}, service.Options{})
 	if err == nil {
 		t.Fatal("Open succeeded")
 	}
-	for _, part := range []string{"nats: is empty", "HAGGLE_NATS", "cpu is \"free\"", "HAGGLE_PRICES", "/no/such/folder", "HAGGLE_SECRETS", "redis:", "HAGGLE_REDIS", "address already in use", "HAGGLE_ADMIN"} {
+	for _, part := range []string{"nats: is empty", "HAGGLE_NATS", "CPU is \"free\"", "HAGGLE_PRICES", "/no/such/folder", "HAGGLE_SECRETS", "redis:", "HAGGLE_REDIS", "address already in use", "HAGGLE_ADMIN"} {
 		if !strings.Contains(err.Error(), part) {
 			t.Errorf("Open = %v, want it to say %q", err, part)
 		}
@@ -251,7 +251,7 @@ func TestVitals(t *testing.T) {
 			heard <- v
 		})
 	})
-	work.Go(func() { service.Vitals(ctx, kit) })
+	work.Go(func() { _ = service.Vitals(ctx, kit) })
 	v := <-heard
 	stop()
 	if v.Arrivals < 2 || v.Done < 2 || v.Cheap != 1 || v.Workers == 0 || v.ClaimedNanos != 3e9 || v.RSSBytes == 0 || v.ProcessNanos == 0 || v.Ready.IsZero() {

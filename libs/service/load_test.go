@@ -287,31 +287,3 @@ func FuzzBytes(f *testing.F) {
 		}
 	})
 }
-
-func TestParsePrices(t *testing.T) {
-	for text, want := range map[string][2]float64{
-		`{}`:                             {0.04, 0.005},
-		`{"cpu": 0.03, "memory": 0.004}`: {0.03, 0.004},
-		`{"provider":"custom","CPU":"0.031611","RAM":"0.004237","spot":true}`: {0.031611, 0.004237},
-		`{"cpu": 0}`: {0, 0.005},
-	} {
-		got, err := parsePrices([]byte(text))
-		if err != nil || got.CoreHour != want[0] || got.GiBHour != want[1] {
-			t.Errorf("parsePrices(%s) = %+v, %v, want %v", text, got, err, want)
-		}
-	}
-	for _, text := range []string{``, `[]`, `{"cpu": -1}`, `{"cpu": "much"}`, `{"cpu": null}`, `{"memory": "NaN"}`, `{"memory": 1e9}`} {
-		if got, err := parsePrices([]byte(text)); err == nil {
-			t.Errorf("parsePrices(%s) = %+v, want an error", text, got)
-		}
-	}
-}
-
-func FuzzParsePrices(f *testing.F) {
-	f.Add([]byte(`{"cpu": 0.03, "RAM": "0.004"}`))
-	f.Fuzz(func(t *testing.T, text []byte) {
-		if p, err := parsePrices(text); err == nil && (!(p.CoreHour >= 0) || !(p.GiBHour >= 0)) {
-			t.Fatalf("parsePrices(%q) = %+v", text, p)
-		}
-	})
-}

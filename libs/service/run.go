@@ -94,7 +94,7 @@ func (h *House) runRoom(ctx, life context.Context, room Room) error {
 	}
 	beside, stop := context.WithCancel(life)
 	var vitals sync.WaitGroup
-	vitals.Go(func() { Vitals(beside, kit) })
+	vitals.Go(func() { _ = Vitals(beside, kit) })
 	defer vitals.Wait()
 	defer stop()
 	err = room.Run(ctx, kit)

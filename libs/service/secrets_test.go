@@ -147,7 +147,7 @@ func TestSecretsDoNotPrint(t *testing.T) {
 	}
 	var log bytes.Buffer
 	slog.New(slog.NewJSONHandler(&log, nil)).Info("kit", "secrets", s, "pointer", &s)
-	bytesOf := fmt.Sprint([]byte(canary))
+	bytesOf := fmt.Sprintf("%d", []byte(canary))
 	for _, text := range []string{
 		fmt.Sprintf("%v %+v %#v %s %q %v", s, s, s, s, s, &s), fmt.Sprintf("%v", struct{ Secrets Secrets }{s}),
 		fmt.Sprintf("%+v", Kit{Service: "s", Secrets: s}), string(encoded), log.String(),
