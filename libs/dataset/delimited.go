@@ -1,0 +1,180 @@
+package dataset
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+)
+
+// delimited reads a table with a header line: CSV (RFC 4180, with ',', ';' or '|') or TSV.
+//
+// A quoted field of a CSV may go over several lines. Where a quote is left open by mistake, encoding/csv would swallow the rest
+// of the file; this reader rejects the one line and goes on behind it.
+type delimited struct {
+	lines     *lines
+	separator byte
+	header    []string
+	parts     []string
+}
+
+// maxQuotedLines is how many lines one quoted record may have.
+const maxQuotedLines = 500
+
+func newDelimited(l *lines, name string) (rowReader, error) {
+	line, err := l.next()
+	for err == nil && strings.TrimSpace(line) == "" {
+		line, err = l.next()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w: header line: %w", ErrFormat, err)
+	}
+	d := &delimited{lines: l, separator: separatorOf(line, name)}
+	header, open := d.split(line)
+	if open {
+		return nil, fmt.Errorf("%w: the header line ends inside quotes", ErrFormat)
+	}
+	for i, column := range header {
+		header[i] = strings.TrimSpace(column)
+	}
+	d.header = slices.Clone(header)
+	return d, nil
+}
+
+// separatorOf takes the separator that the header has most of outside its quotes; a tab for a .tsv in doubt.
+func separatorOf(header, name string) byte {
+	best, most := byte(','), 0
+	if hasAnySuffix(name, ".tsv", ".tab") {
+		best = '\t'
+	}
+	for _, c := range []byte{best, '\t', ',', ';', '|'} {
+		n, quoted := 0, false
+		for i := range len(header) {
+			switch {
+			case header[i] == '"':
+				quoted = !quoted
+			case header[i] == c && !quoted:
+				n++
+			}
+		}
+		if n > most {
+			best, most = c, n
+		}
+	}
+	return best
+}
+
+func (d *delimited) next(r *row) error {
+	line, err := d.lines.next()
+	for err == nil && strings.TrimSpace(line) == "" {
+		line, err = d.lines.next()
+	}
+	if errors.Is(err, errLongLine) {
+		return LineError{Line: d.lines.number, Reason: err.Error()}
+	}
+	if err != nil {
+		return err
+	}
+	r.line = d.lines.number
+	parts, open := d.split(line)
+	if open {
+		if parts, line, err = d.join(line); err != nil {
+			return err
+		}
+		if parts == nil {
+			return LineError{Line: r.line, Reason: "has a quote that is never closed"}
+		}
+	}
+	for len(parts) > len(d.header) && parts[len(parts)-1] == "" {
+		parts = parts[:len(parts)-1]
+	}
+	if len(parts) != len(d.header) {
+		return LineError{Line: r.line, Reason: fmt.Sprintf("has %d columns, the header has %d", len(parts), len(d.header))}
+	}
+	r.content = []byte(line)
+	r.fields = make([]field, len(parts))
+	for i, value := range parts {
+		r.fields[i] = field{d.header[i], value}
+	}
+	return nil
+}
+
+// join adds lines to a first one that ends inside quotes, until the record is whole. Where that does not give a record with
+// the columns of the header, it takes them back and returns nil: the first line is at fault.
+func (d *delimited) join(first string) (parts []string, record string, err error) {
+	var more []string
+	record = first
+	size := len(first)
+	for len(more) < maxQuotedLines && size < maxLineBytes {
+		line, err := d.lines.next()
+		if errors.Is(err, io.EOF) || errors.Is(err, errLongLine) {
+			break
+		}
+		if err != nil {
+			return nil, "", err
+		}
+		more = append(more, line)
+		size += len(line) + 1
+		// Only a line with a quote can close the record.
+		if strings.IndexByte(line, '"') < 0 {
+			continue
+		}
+		record = first + "\n" + strings.Join(more, "\n")
+		if parts, open := d.split(record); !open {
+			if len(parts) == len(d.header) {
+				return parts, record, nil
+			}
+			break
+		}
+	}
+	d.lines.unread(more)
+	return nil, "", nil
+}
+
+// split cuts a record into its fields; open says that it ends inside quotes. A quote inside an unquoted field, as in 17"
+// Monitor, stands for itself. In TSV a line break ends a record in any case.
+func (d *delimited) split(record string) (parts []string, open bool) {
+	parts = d.parts[:0]
+	defer func() { d.parts = parts }()
+	if d.separator == '\t' {
+		for part := range strings.SplitSeq(record, "\t") {
+			if n := len(part); n >= 2 && part[0] == '"' && part[n-1] == '"' {
+				part = strings.ReplaceAll(part[1:n-1], `""`, `"`)
+			}
+			parts = append(parts, part)
+		}
+		return parts, false
+	}
+	for {
+		if record == "" || record[0] != '"' {
+			i := strings.IndexByte(record, d.separator)
+			if i < 0 {
+				return append(parts, record), false
+			}
+			parts, record = append(parts, record[:i]), record[i+1:]
+			continue
+		}
+		var text strings.Builder
+		rest := record[1:]
+		for {
+			i := strings.IndexByte(rest, '"')
+			if i < 0 {
+				return append(parts, rest), true
+			}
+			text.WriteString(rest[:i])
+			rest = rest[i+1:]
+			if rest == "" || rest[0] != '"' {
+				break
+			}
+			text.WriteByte('"')
+			rest = rest[1:]
+		}
+		// What stands between the closing quote and the separator belongs to the field.
+		i := strings.IndexByte(rest, d.separator)
+		if i < 0 {
+			return append(parts, text.String()+rest), false
+		}
+		parts, record = append(parts, text.String()+rest[:i]), rest[i+1:]
+	}
+}

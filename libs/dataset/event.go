@@ -1,0 +1,413 @@
+package dataset
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/haggle-commerce/haggle/libs/shop"
+)
+
+// eventPlan turns rows into events.
+type eventPlan struct {
+	options Options
+	move    time.Duration
+	emit    func(shop.Event) error
+	columns *columns
+	// kind is for rows of a log without a column for it.
+	kind    shop.EventKind
+	hasKind bool
+	// seen holds a 64-bit hash of each event id that the file gives.
+	seen    map[uint64]struct{}
+	baskets baskets
+}
+
+func newEventPlan(o Options, move time.Duration, emit func(shop.Event) error) *eventPlan {
+	p := &eventPlan{options: o, move: move, emit: emit, seen: map[uint64]struct{}{}}
+	p.baskets.limit = o.MaxHeld
+	if p.baskets.limit <= 0 {
+		p.baskets.limit = 500_000
+	}
+	return p
+}
+
+func (p *eventPlan) learn(rows []row, r *Report) error {
+	p.columns = newColumns(eventNames, false)
+	if len(rows) == 0 {
+		return nil
+	}
+	has := map[role]bool{}
+	r.Columns = map[string]string{}
+	for i := range rows {
+		for _, f := range unwrapped(rows[i].fields) {
+			c := p.columns.of(f.name)
+			has[c.role] = true
+			if r.Columns[f.name] = string(c.role); c.role == "" {
+				r.Columns[f.name] = "not used"
+			}
+		}
+	}
+	var missing []string
+	if !has[roleItem] && !has[roleItems] && !has[roleSearch] {
+		missing = append(missing, "an item, such as item_id, product_id or items")
+	}
+	if !has[roleTime] {
+		missing = append(missing, "a time, such as timestamp, time, date or order_date")
+	}
+	if len(missing) > 0 {
+		return fmt.Errorf("%w: found %s; expected %s", ErrColumns, listed(slices.Sorted(maps.Keys(r.Columns))), strings.Join(missing, " and "))
+	}
+	p.hasKind = has[roleEvent]
+	switch {
+	case p.options.Kind != "":
+		p.kind = p.options.Kind
+	case has[roleTransaction] || has[roleQuantity] || has[rolePrice] || has[roleTotal]:
+		p.kind = shop.Purchase
+	default:
+		p.kind = shop.ViewItem
+	}
+	return nil
+}
+
+// unwrapped puts the fields of objects that only wrap others in their place: GA4's ecommerce, Google Retail's userInfo; and
+// those of the events of a request to the events endpoint, for [eventPlan.learn].
+func unwrapped(fields []field) []field {
+	if len(fields) == 1 && fields[0].name == "events" {
+		if list, ok := fields[0].value.([]any); ok && len(list) > 0 {
+			if object, ok := list[0].(map[string]any); ok {
+				var inner row
+				inner.setFields(object)
+				return unwrapped(inner.fields)
+			}
+		}
+	}
+	wraps := func(f field) bool {
+		_, object := f.value.(map[string]any)
+		name := plainName(f.name)
+		return object && (name == "ecommerce" || name == "user_info" || name == "properties" || name == "data")
+	}
+	if !slices.ContainsFunc(fields, wraps) {
+		return fields
+	}
+	var all []field
+	for _, f := range fields {
+		if !wraps(f) {
+			all = append(all, f)
+			continue
+		}
+		var inner row
+		inner.setFields(f.value.(map[string]any))
+		all = append(all, inner.fields...)
+	}
+	return all
+}
+
+func (p *eventPlan) take(r *row, report *Report) error {
+	if len(r.fields) == 1 && r.fields[0].name == "events" {
+		if list, ok := r.fields[0].value.([]any); ok {
+			return p.takeBatch(r.line, list, report)
+		}
+	}
+	return p.takeOne(r, report)
+}
+
+// takeBatch takes the events of one request as rows of their own, all with the number of their line.
+func (p *eventPlan) takeBatch(line int, list []any, report *Report) error {
+	report.Read += len(list) - 1
+	for i, element := range list {
+		object, ok := element.(map[string]any)
+		if !ok {
+			report.reject(line, fmt.Sprintf("events[%d]", i), "is no object")
+			continue
+		}
+		inner := row{line: line}
+		inner.setFields(object)
+		content, err := json.Marshal(object)
+		if err != nil {
+			return fmt.Errorf("line %d: %w", line, err)
+		}
+		inner.content = append(content, byte(i), byte(i>>8))
+		if err := p.takeOne(&inner, report); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *eventPlan) takeOne(r *row, report *Report) error {
+	e, flat, bad := p.event(r)
+	if bad == nil {
+		named := e.ID != ""
+		if !named {
+			e.ID = contentID(r)
+		}
+		if bad = firstFault(e.Check()); bad == nil && named && !(flat && e.Transaction != "") {
+			key := hash(e.ID)
+			if _, again := p.seen[key]; again {
+				report.Duplicates++
+				return nil
+			}
+			p.seen[key] = struct{}{}
+		}
+	}
+	if bad != nil {
+		report.reject(r.line, bad.Field, bad.Reason)
+		return nil
+	}
+	report.Kept++
+	if !flat || e.Transaction == "" {
+		return p.send(&e, report)
+	}
+	for _, whole := range p.baskets.add(e) {
+		if err := p.send(whole, report); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *eventPlan) finish(report *Report) error {
+	for _, e := range p.baskets.all() {
+		if err := p.send(e, report); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *eventPlan) send(e *shop.Event, report *Report) error {
+	e.Time = e.Time.Add(p.move)
+	if report.First.IsZero() || e.Time.Before(report.First) {
+		report.First = e.Time
+	}
+	if e.Time.After(report.Last) {
+		report.Last = e.Time
+	}
+	report.Emitted++
+	if err := p.emit(*e); err != nil {
+		return fmt.Errorf("emit event %s: %w", e.ID, err)
+	}
+	return nil
+}
+
+// contentID stands in for a missing event id: the first half of the SHA-256 of the line number and the content, so that the
+// same file read again gives the same events.
+func contentID(r *row) string {
+	h := sha256.New()
+	h.Write(strconv.AppendInt(nil, int64(r.line), 10))
+	h.Write([]byte{':'})
+	h.Write(r.content)
+	return hex.EncodeToString(h.Sum(nil)[:16])
+}
+
+// event reads one row. flat says that the row holds one item in columns of its own, and not a list of items.
+func (p *eventPlan) event(r *row) (e shop.Event, flat bool, bad *shop.FieldError) {
+	best := map[role]pick{}
+	for _, f := range unwrapped(r.fields) {
+		if s, isText := f.value.(string); f.value == nil || isText && missing(strings.TrimSpace(s)) {
+			continue
+		}
+		if c := p.columns.of(f.name); c.role != "" {
+			if old, ok := best[c.role]; !ok || c.rank < old.rank {
+				best[c.role] = pick{c.rank, f.name, f.value}
+			}
+		}
+	}
+	if bad := p.head(&e, best); bad != nil {
+		return e, false, bad
+	}
+	list, hasList := best[roleItems]
+	if hasList {
+		if e.Items, bad = p.items(list.value); bad != nil {
+			return e, false, bad
+		}
+	}
+	if len(e.Items) == 0 && best[roleItem].value != nil {
+		flat = true
+		item, bad := flatItem(best, &e)
+		if bad != nil {
+			return e, true, bad
+		}
+		e.Items = []shop.EventItem{item}
+	}
+	return e, flat, nil
+}
+
+// head fills all but the items.
+func (p *eventPlan) head(e *shop.Event, best map[role]pick) *shop.FieldError {
+	e.ID = firstText(best[roleEventID].value)
+	if e.Kind = p.kind; p.hasKind {
+		e.Kind = kindOf(firstText(best[roleEvent].value))
+	}
+	at, ok := best[roleTime]
+	if !ok {
+		return &shop.FieldError{Field: "timestamp", Reason: "is missing"}
+	}
+	t, err := moment(at.value)
+	if err != nil {
+		return &shop.FieldError{Field: "timestamp", Reason: fmt.Sprintf("%v (column %s)", err, at.key)}
+	}
+	e.Time = t
+	e.Shopper = shop.ShopperID(firstText(best[roleShopper].value))
+	e.Session = shop.SessionID(firstText(best[roleSession].value))
+	e.Placement = shop.Placement(firstText(best[rolePlacement].value))
+	e.SearchTerm = firstText(best[roleSearch].value)
+	e.Transaction = firstText(best[roleTransaction].value)
+	e.Currency = firstText(best[roleCurrency].value)
+	e.Request = shop.RequestID(firstText(best[roleRequest].value))
+	e.Model = firstText(best[roleModel].value)
+	e.Verified, _ = best[roleVerified].value.(bool)
+	if consent, ok := best[roleConsent].value.(map[string]any); ok {
+		if allowed, ok := consent["personalization"].(bool); ok && !allowed {
+			e.Shopper, e.Session = "", ""
+		}
+	}
+	if value, ok := best[roleValue]; ok {
+		x, _, err := number(value.value)
+		if err != nil {
+			return &shop.FieldError{Field: "value", Reason: fmt.Sprintf("%v (column %s)", err, value.key)}
+		}
+		e.Value = x
+	}
+	return nil
+}
+
+// kindOf maps the names that others give to the kinds; what it does not know it leaves for Check to refuse.
+func kindOf(name string) shop.EventKind {
+	plain := plainName(name)
+	if k := shop.EventKind(plain); k.Known() {
+		return k
+	}
+	switch strings.ReplaceAll(plain, "_", "") {
+	case "view", "detailpageview", "productview", "productviewed", "pageview", "itemview", "viewproduct", "viewitem", "pv":
+		return shop.ViewItem
+	case "click", "select", "clickitem", "productclick", "productclicked", "itemclick":
+		return shop.SelectItem
+	case "impression", "impressions", "viewlist", "productlistviewed", "itemimpression", "view_search_results":
+		return shop.ViewItemList
+	case "cart", "addtocart", "addcart", "productadded", "basket", "addtobasket", "cartadd":
+		return shop.AddToCart
+	case "removefromcart", "productremoved", "cartremove", "removecart":
+		return shop.RemoveFromCart
+	case "begincheckout", "checkout", "checkoutstarted", "initiatecheckout", "startcheckout":
+		return shop.BeginCheckout
+	case "purchase", "purchasecomplete", "buy", "order", "ordercompleted", "transaction", "purchased", "bought", "sale":
+		return shop.Purchase
+	case "refund", "return", "orderrefunded", "returned":
+		return shop.Refund
+	case "search", "query", "productssearched", "sitesearch":
+		return shop.Search
+	}
+	return shop.EventKind(name)
+}
+
+// items reads a list of items: objects or keys, or a text of either.
+func (p *eventPlan) items(value any) ([]shop.EventItem, *shop.FieldError) {
+	if s, ok := value.(string); ok {
+		var inner row
+		if strings.HasPrefix(strings.TrimSpace(s), "[") && inner.decode([]byte(`{"items":`+s+`}`)) == nil {
+			return p.items(inner.fields[0].value)
+		}
+		var keys []any
+		for _, key := range strings.FieldsFunc(s, func(r rune) bool { return strings.ContainsRune(" ,;|[]'\"", r) }) {
+			keys = append(keys, key)
+		}
+		value = keys
+	}
+	list, ok := value.([]any)
+	if !ok {
+		return nil, &shop.FieldError{Field: "items", Reason: "is no list"}
+	}
+	items := make([]shop.EventItem, 0, len(list))
+	for i, element := range list {
+		item, bad := p.listItem(element)
+		if bad != nil {
+			bad.Field = fmt.Sprintf("items[%d].%s", i, bad.Field)
+			return nil, bad
+		}
+		items = append(items, item)
+	}
+	return items, nil
+}
+
+func (p *eventPlan) listItem(element any) (item shop.EventItem, bad *shop.FieldError) {
+	object, ok := element.(map[string]any)
+	if !ok {
+		item.ID = shop.ItemID(firstText(element))
+		return item, nil
+	}
+	rank := math.MaxInt
+	for _, name := range slices.Sorted(maps.Keys(object)) {
+		c, value := p.columns.of(name), object[name]
+		if name == "id" {
+			c = column{role: roleItem, rank: 1000}
+		}
+		if value == nil {
+			continue
+		}
+		x, _, err := number(value)
+		switch c.role {
+		case roleItem:
+			if c.rank < rank {
+				rank, item.ID = c.rank, shop.ItemID(firstText(value))
+			}
+			continue
+		case roleIndex:
+			item.Index = int(x)
+		case roleQuantity:
+			item.Quantity = x
+		case rolePrice:
+			item.Price = x
+		default:
+			continue
+		}
+		if err != nil {
+			return item, &shop.FieldError{Field: name, Reason: err.Error()}
+		}
+	}
+	return item, nil
+}
+
+// flatItem reads the item of a row that holds one. Less than nothing bought is a refund, as in the logs of retailers.
+func flatItem(best map[role]pick, e *shop.Event) (item shop.EventItem, bad *shop.FieldError) {
+	item.ID = shop.ItemID(firstText(best[roleItem].value))
+	read := func(r role) (x float64) {
+		if at, ok := best[r]; ok {
+			var err error
+			if x, _, err = number(at.value); err != nil && bad == nil {
+				bad = &shop.FieldError{Field: string(r), Reason: fmt.Sprintf("%v (column %s)", err, at.key)}
+			}
+		}
+		return x
+	}
+	item.Index = int(read(roleIndex))
+	item.Quantity, item.Price = read(roleQuantity), read(rolePrice)
+	total := read(roleTotal)
+	if bad != nil {
+		return item, bad
+	}
+	_, counted := best[roleQuantity]
+	if e.Kind == shop.Purchase || e.Kind == shop.Refund {
+		switch {
+		case counted && item.Quantity == 0:
+			return item, &shop.FieldError{Field: "quantity", Reason: "is 0, so nothing was bought"}
+		case item.Quantity < 0:
+			e.Kind, item.Quantity, total = shop.Refund, -item.Quantity, math.Abs(total)
+		}
+	}
+	if item.Price == 0 && total != 0 {
+		// Four digits, so that a thousandth of a gallon keeps a price.
+		item.Price = math.Round(total/max(item.Quantity, 1e-9)*1e4) / 1e4
+		if item.Quantity == 0 {
+			item.Price = total
+		}
+	}
+	return item, nil
+}

@@ -1,0 +1,400 @@
+package dataset
+
+import (
+	"errors"
+	"fmt"
+	"html"
+	"maps"
+	"math"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/haggle-commerce/haggle/libs/shop"
+)
+
+// itemPlan turns rows into items.
+type itemPlan struct {
+	options Options
+	emit    func(shop.Item) error
+	columns *columns
+	// composed says that the file has no titles: they are made of the type, the brand and the size.
+	composed bool
+	// scale divides prices.
+	scale float64
+	// seen holds a 64-bit hash of each key, 16 bytes or so an item; two keys with one hash would only be counted wrongly.
+	seen map[uint64]struct{}
+}
+
+// draft is an item while its columns are gathered.
+type draft struct {
+	shop.Item
+	report *Report
+	best   map[role]pick
+	levels []pick
+	path   []string
+}
+
+// pick is a value and its place among the columns of one role.
+type pick struct {
+	rank  int
+	key   string
+	value any
+}
+
+func (p *itemPlan) learn(rows []row, r *Report) error {
+	p.columns = newColumns(itemNames, true)
+	if len(rows) == 0 {
+		return nil
+	}
+	names := columnNames(rows)
+	if names["vendor"] && names["type"] {
+		// Shopify calls the narrowest category so; elsewhere a type may be anything.
+		p.columns.byName["type"] = p.columns.byName["product_type"]
+	}
+	has := map[role]bool{}
+	r.Columns = map[string]string{}
+	for name := range names {
+		c := p.columns.of(name)
+		has[c.role] = true
+		if r.Columns[name] = string(c.role); c.role == "" {
+			r.Columns[name] = "attribute " + c.key
+		}
+	}
+	p.composed = !has[roleTitle] && !has[roleTitles]
+	var missing []string
+	if !has[roleID] {
+		missing = append(missing, "a key, such as id, item_id, product_id or sku")
+	}
+	if p.composed && !has[roleLevel] {
+		missing = append(missing, "a title, such as title, name or product_name (or product_type to make one of)")
+	}
+	if len(missing) > 0 {
+		return fmt.Errorf("%w: found %s; expected %s", ErrColumns, listed(slices.Sorted(maps.Keys(names))), strings.Join(missing, " and "))
+	}
+	if p.scale = p.options.PriceScale; p.scale == 0 {
+		p.scale = priceScale(names, rows)
+	}
+	return nil
+}
+
+func columnNames(rows []row) map[string]bool {
+	names := map[string]bool{}
+	for i := range rows {
+		for _, f := range rows[i].fields {
+			names[f.name] = true
+		}
+	}
+	return names
+}
+
+// priceScale knows an Icecat product export, which has cents; see [Options.PriceScale].
+func priceScale(names map[string]bool, rows []row) float64 {
+	if !names["supplier"] || !names["ean"] || !names["img_high"] && !names["img_500x500"] {
+		return 1
+	}
+	for i := range rows {
+		for _, f := range rows[i].fields {
+			if x, _, err := number(f.value); f.name == "price" && (err != nil || x != math.Trunc(x)) {
+				return 1
+			}
+		}
+	}
+	return 100
+}
+
+func (p *itemPlan) take(row *row, r *Report) error {
+	item, bad := p.item(row, r)
+	if bad != nil {
+		r.reject(row.line, bad.Field, bad.Reason)
+		return nil
+	}
+	key := hash(string(item.ID))
+	if _, again := p.seen[key]; again {
+		r.Duplicates++
+	} else {
+		p.seen[key] = struct{}{}
+		r.Kept++
+	}
+	r.Emitted++
+	if err := p.emit(item); err != nil {
+		return fmt.Errorf("emit line %d: %w", row.line, err)
+	}
+	return nil
+}
+
+func (p *itemPlan) finish(*Report) error { return nil }
+
+// hash is FNV-1a with 64 bits.
+func hash(s string) uint64 {
+	h := uint64(14695981039346656037)
+	for i := range len(s) {
+		h = (h ^ uint64(s[i])) * 1099511628211
+	}
+	return h
+}
+
+func (p *itemPlan) item(r *row, report *Report) (shop.Item, *shop.FieldError) {
+	d := &draft{report: report, best: map[role]pick{}}
+	for _, f := range r.fields {
+		if s, isText := f.value.(string); f.value == nil || isText && missing(strings.TrimSpace(s)) {
+			continue
+		}
+		d.gather(p.columns.of(f.name), f.value)
+	}
+	if bad := p.prices(d); bad != nil {
+		return d.Item, bad
+	}
+	d.plainFields()
+	d.categories(p.composed)
+	if p.composed {
+		d.Title = composeTitle(d.Categories, d.Brand, firstText(d.best[roleSize].value))
+	}
+	if d.Title == "" {
+		d.Title = d.Titles["en"]
+	}
+	d.capAttributes()
+	if bad := firstFault(d.Check()); bad != nil {
+		return d.Item, bad
+	}
+	return d.Item, nil
+}
+
+// firstFault is the first of the faults that a Check of package shop joined.
+func firstFault(err error) *shop.FieldError {
+	var fault *shop.FieldError
+	if errors.As(err, &fault) {
+		return fault
+	}
+	return nil
+}
+
+// gather puts a value where its column belongs.
+func (d *draft) gather(c column, value any) {
+	switch c.role {
+	case "":
+		if c.key != "" {
+			d.attribute(c.key, value)
+		} else {
+			d.report.drop("column without a name")
+		}
+	case roleKey:
+		d.report.drop("key or code: " + c.key)
+	case roleTitles:
+		d.titles(c.key, value)
+	case roleCategories:
+		if path := pathOf(value); len(path) > len(d.path) {
+			d.path = path
+		}
+	case roleLevel:
+		d.levels = append(d.levels, pick{c.rank, c.key, value})
+	case roleAttributes:
+		d.attributes(c.key, value)
+	default:
+		if byLanguage, ok := value.(map[string]any); ok && c.role == roleTitle {
+			d.titles("", byLanguage)
+			return
+		}
+		if c.role == roleSize {
+			d.attribute(c.key, value)
+		}
+		if old, ok := d.best[c.role]; !ok || c.rank < old.rank {
+			d.best[c.role] = pick{c.rank, c.key, value}
+		}
+	}
+}
+
+// titles takes one title in a language, or an object of them.
+func (d *draft) titles(tag string, value any) {
+	if byLanguage, ok := value.(map[string]any); ok {
+		for language, title := range byLanguage {
+			d.titles(language, title)
+		}
+		return
+	}
+	switch tag {
+	case "zh_cn", "zh_hans", "zh-CN", "zh-Hans":
+		tag = "zh"
+	}
+	title := tidy(firstText(value))
+	if title == "" || tag == "titles" {
+		return
+	}
+	if d.Titles == nil {
+		d.Titles = map[string]string{}
+	}
+	d.Titles[strings.ReplaceAll(tag, "_", "-")] = title
+}
+
+// prices finds the price that is asked now. A number that cannot be read rejects the row: a wrong price costs money.
+func (p *itemPlan) prices(d *draft) *shop.FieldError {
+	scale, chosen := p.scale, d.best[rolePrice]
+	if chosen.value == nil {
+		if chosen = d.best[roleCents]; p.options.PriceScale == 0 {
+			scale = 100
+		}
+	}
+	if amount, ok := chosen.value.(map[string]any); ok {
+		chosen.value = amount["value"]
+		if amount["amount"] != nil {
+			chosen.value = amount["amount"]
+		}
+		d.Currency = firstText(amount["currency"])
+	}
+	if chosen.value == nil {
+		return nil
+	}
+	price, currency, err := number(chosen.value)
+	if err != nil {
+		return &shop.FieldError{Field: "price", Reason: fmt.Sprintf("%v (column %s)", err, chosen.key)}
+	}
+	if d.Price = price; scale != 0 && scale != 1 {
+		d.Price = math.Round(price/scale*1e6) / 1e6
+	}
+	if d.Currency == "" {
+		d.Currency = currency
+	}
+	if named := firstText(d.best[roleCurrency].value); named != "" {
+		d.Currency = named
+	}
+	if d.Currency == "" {
+		d.Currency = p.options.Currency
+	}
+	return nil
+}
+
+// plainFields fills what needs no other column.
+func (d *draft) plainFields() {
+	d.ID = shop.ItemID(firstText(d.best[roleID].value))
+	d.Title = tidy(firstText(d.best[roleTitle].value))
+	d.Brand = tidy(firstText(d.best[roleBrand].value))
+	d.Description = d.describe(d.best[roleDescription].value)
+	d.ImageURL = d.address("image", d.best[roleImage].value)
+	d.URL = d.address("url", d.best[roleURL].value)
+	d.Availability = d.availability()
+	for r, at := range map[role]*time.Time{roleCreated: &d.CreatedAt, roleUpdated: &d.UpdatedAt} {
+		value := d.best[r].value
+		if value == nil {
+			continue
+		}
+		t, err := moment(value)
+		if err != nil {
+			d.report.drop(string(r) + ": is no time")
+			continue
+		}
+		*at = t
+	}
+	if f := firstText(d.best[roleCurrency].value); d.Currency == "" {
+		d.Currency = f
+	}
+}
+
+// describe joins the paragraphs of a description, takes tags of HTML out, and cuts what is too long.
+func (d *draft) describe(value any) string {
+	s := strings.Join(texts(value), "\n")
+	if strings.Contains(s, "<") || strings.Contains(s, "&") {
+		s = plainHTML(s)
+	}
+	if len(s) > shop.MaxDescriptionBytes {
+		d.report.drop("description: cut to its limit")
+		s = s[:shop.MaxDescriptionBytes]
+		for !utf8.ValidString(s) && len(s) > shop.MaxDescriptionBytes-utf8.UTFMax {
+			s = s[:len(s)-1]
+		}
+	}
+	return strings.TrimSpace(s)
+}
+
+// plainHTML replaces tags by spaces and entities by what they stand for.
+func plainHTML(s string) string {
+	var b strings.Builder
+	for {
+		i := strings.IndexByte(s, '<')
+		if i < 0 || i == len(s)-1 {
+			break
+		}
+		next := s[i+1]
+		end := strings.IndexByte(s[i:], '>')
+		if end < 0 || next != '/' && next != '!' && (next|0x20 < 'a' || next|0x20 > 'z') {
+			b.WriteString(s[:i+1])
+			s = s[i+1:]
+			continue
+		}
+		b.WriteString(s[:i] + " ")
+		s = s[i+end+1:]
+	}
+	b.WriteString(s)
+	return tidy(b.String())
+}
+
+// tidy resolves entities of HTML and makes every run of spaces one space.
+func tidy(s string) string {
+	if strings.Contains(s, "&") {
+		s = html.UnescapeString(s)
+	}
+	if !strings.ContainsFunc(s, func(r rune) bool { return r != ' ' && unicode.IsSpace(r) }) && !strings.Contains(s, "  ") {
+		return s
+	}
+	return strings.Join(strings.Fields(s), " ")
+}
+
+// address keeps an address that a browser can open; the name of a file alone is none.
+func (d *draft) address(what string, value any) string {
+	s := firstText(value)
+	if first, _, several := strings.Cut(s, ", "); several {
+		s = first
+	}
+	switch {
+	case s == "":
+		return ""
+	case !isAddress(s) && !strings.HasPrefix(s, "/"), strings.ContainsAny(s, " \t\n"):
+		d.report.drop(what + ": is no address")
+		return ""
+	case len(s) > 2048:
+		d.report.drop(what + ": is too long")
+		return ""
+	}
+	return s
+}
+
+func isAddress(s string) bool {
+	return strings.HasPrefix(s, "https://") || strings.HasPrefix(s, "http://") || strings.HasPrefix(s, "//")
+}
+
+// availability reads a word for it, or a number of pieces.
+func (d *draft) availability() shop.Availability {
+	if value := d.best[roleAvailability].value; value != nil {
+		word := strings.ToLower(firstText(value))
+		word = word[strings.LastIndexByte(word, '/')+1:]
+		switch strings.NewReplacer(" ", "", "_", "", "-", "").Replace(word) {
+		case "instock", "available", "yes", "true", "y", "limitedavailability", "instoreonly", "onlineonly":
+			return shop.InStock
+		case "outofstock", "soldout", "unavailable", "notavailable", "discontinued", "no", "false", "n", "oos":
+			return shop.OutOfStock
+		case "preorder", "presale", "backorder", "onbackorder":
+			return shop.Preorder
+		}
+		if pieces, _, err := number(value); err == nil {
+			return stocked(pieces)
+		}
+		if word != "" {
+			d.report.drop("availability: is an unknown word")
+		}
+	}
+	if value := d.best[roleStock].value; value != nil {
+		if pieces, _, err := number(value); err == nil {
+			return stocked(pieces)
+		}
+		d.report.drop("stock: is no number")
+	}
+	return ""
+}
+
+func stocked(pieces float64) shop.Availability {
+	if pieces > 0 {
+		return shop.InStock
+	}
+	return shop.OutOfStock
+}

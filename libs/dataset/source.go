@@ -1,0 +1,211 @@
+package dataset
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+)
+
+// row is one line of a table: its columns with their values, in order. A value is nil, a string, a json.Number, a bool, an
+// int64, a float64, a time.Time, a []any or a map[string]any of the same.
+type row struct {
+	line   int
+	fields []field
+	// content is what the row was read from, for the hash that stands in for a missing id.
+	content []byte
+}
+
+type field struct {
+	name  string
+	value any
+}
+
+// rowReader reads row after row. A LineError is about one row, and the next call goes on behind it; io.EOF ends the file.
+type rowReader interface{ next(*row) error }
+
+// source is an open file.
+type source struct {
+	rowReader
+	file  *os.File
+	size  int64
+	bytes *countingReader
+	clean func() error
+}
+
+type countingReader struct {
+	io.Reader
+	n int64
+}
+
+func (c *countingReader) Read(p []byte) (int, error) {
+	n, err := c.Reader.Read(p)
+	c.n += int64(n)
+	return n, err
+}
+
+func (s *source) read() int64 { return min(s.bytes.n, s.size) }
+
+// Close closes the file and removes what was unpacked for it.
+func (s *source) Close() error {
+	err := s.file.Close()
+	if s.clean != nil {
+		err = errors.Join(err, s.clean())
+	}
+	return err
+}
+
+// open finds out what the file is, by its first bytes and, where these leave it open, by its name.
+func open(path string) (*source, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	s := &source{file: file, bytes: &countingReader{Reader: file}}
+	info, err := file.Stat()
+	if err == nil && info.IsDir() {
+		err = fmt.Errorf("%w: it is a folder", ErrFormat)
+	}
+	if err == nil {
+		s.size = info.Size()
+		s.rowReader, err = s.detect(path)
+	}
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+const bufferBytes = 256 << 10
+
+func (s *source) detect(path string) (rowReader, error) {
+	in := bufio.NewReaderSize(s.bytes, bufferBytes)
+	name := strings.ToLower(path)
+	if head, _ := in.Peek(2); bytes.Equal(head, []byte{0x1f, 0x8b}) {
+		unpacked, err := gzip.NewReader(in)
+		if err != nil {
+			return nil, fmt.Errorf("unpack gzip: %w", err)
+		}
+		in = bufio.NewReaderSize(unpacked, bufferBytes)
+		name = strings.TrimSuffix(name, ".gz")
+		if head, _ := in.Peek(4); string(head) == "PAR1" {
+			return s.unpackParquet(in)
+		}
+	}
+	head, err := in.Peek(4)
+	if err != nil && len(head) == 0 {
+		if errors.Is(err, io.EOF) {
+			return nil, fmt.Errorf("%w: the file is empty", ErrFormat)
+		}
+		return nil, err
+	}
+	switch {
+	case string(head) == "PAR1":
+		s.bytes.n = 0
+		return newParquetReader(s.bytes, s.file, s.size)
+	case bytes.HasPrefix(head, []byte("PK\x03\x04")):
+		return nil, fmt.Errorf("%w: it is a zip archive or a spreadsheet; export it as CSV, JSON lines or Parquet", ErrFormat)
+	case bytes.HasPrefix(head, []byte{0x28, 0xb5, 0x2f, 0xfd}), bytes.HasPrefix(head, []byte("BZh")), bytes.HasPrefix(head, []byte("\xfd7zX")):
+		return nil, fmt.Errorf("%w: it is packed with something else than gzip", ErrFormat)
+	case bytes.HasPrefix(head, []byte{0xff, 0xfe}), bytes.HasPrefix(head, []byte{0xfe, 0xff}):
+		return nil, fmt.Errorf("%w: it is UTF-16, save it as UTF-8", ErrFormat)
+	case bytes.HasPrefix(head, []byte("\xef\xbb\xbf")):
+		if _, err := in.Discard(3); err != nil {
+			return nil, err
+		}
+	}
+	return detectText(in, name)
+}
+
+// detectText tells JSON from a table with a header line.
+func detectText(in *bufio.Reader, name string) (rowReader, error) {
+	head, _ := in.Peek(64 << 10)
+	trimmed := bytes.TrimLeft(head, " \t\r\n")
+	if len(trimmed) == 0 {
+		return nil, fmt.Errorf("%w: the file is empty", ErrFormat)
+	}
+	if bytes.IndexByte(head, 0) >= 0 {
+		return nil, fmt.Errorf("%w: it is neither text nor Parquet", ErrFormat)
+	}
+	firstLine, _, _ := bytes.Cut(trimmed, []byte("\n"))
+	switch firstLine = bytes.TrimSpace(firstLine); {
+	case trimmed[0] == '[':
+		return newDocumentReader(in)
+	case trimmed[0] == '{' && (len(firstLine) == 1 || bytes.HasSuffix(firstLine, []byte(": ["))):
+		return newDocumentReader(in)
+	case trimmed[0] == '{', hasAnySuffix(name, ".jsonl", ".ndjson", ".json"):
+		return &jsonLines{lines: newLines(in)}, nil
+	}
+	return newDelimited(newLines(in), name)
+}
+
+func hasAnySuffix(s string, suffixes ...string) bool {
+	for _, suffix := range suffixes {
+		if strings.HasSuffix(s, suffix) {
+			return true
+		}
+	}
+	return false
+}
+
+// maxLineBytes is the longest line that is read; the 27 MB of the Icecat catalogue have none over 20 KB.
+const maxLineBytes = 4 << 20
+
+// lines reads text line by line and can take lines back.
+type lines struct {
+	in     *bufio.Reader
+	number int
+	// back holds lines that were read too far, the next one last.
+	back []string
+	buf  []byte
+}
+
+func newLines(in *bufio.Reader) *lines { return &lines{in: in} }
+
+// errLongLine is returned for a line over maxLineBytes, which is skipped.
+var errLongLine = fmt.Errorf("is longer than %d bytes", maxLineBytes)
+
+// next returns the next line without its end; the last line needs none. number is then its number.
+func (l *lines) next() (string, error) {
+	if n := len(l.back); n > 0 {
+		line := l.back[n-1]
+		l.back = l.back[:n-1]
+		l.number++
+		return line, nil
+	}
+	l.buf = l.buf[:0]
+	long := false
+	for {
+		part, err := l.in.ReadSlice('\n')
+		if long = long || len(l.buf)+len(part) > maxLineBytes; !long {
+			l.buf = append(l.buf, part...)
+		}
+		if errors.Is(err, bufio.ErrBufferFull) {
+			continue
+		}
+		if err != nil && !errors.Is(err, io.EOF) {
+			return "", err
+		}
+		if err != nil && len(l.buf) == 0 && !long {
+			return "", io.EOF
+		}
+		break
+	}
+	l.number++
+	if long {
+		return "", errLongLine
+	}
+	return strings.TrimSuffix(strings.TrimSuffix(string(l.buf), "\n"), "\r"), nil
+}
+
+// unread gives lines back, the first of them to be read next.
+func (l *lines) unread(lines []string) {
+	for i := len(lines) - 1; i >= 0; i-- {
+		l.back = append(l.back, lines[i])
+	}
+	l.number -= len(lines)
+}
