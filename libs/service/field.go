@@ -32,9 +32,14 @@ type Field struct {
 // envPrefix begins every variable of the environment that is read.
 const envPrefix = "HAGGLE"
 
-// linked are names that container platforms make up for a service called haggle-<service>, with values that are addresses
-// of their own; a field of such a name would read them.
-var linked = []string{"port", "service-host", "service-port"}
+// linked are names that container platforms make up for a service called haggle-<service>, with values of their own that a
+// field of such a name would read. They make up HAGGLE_<SERVICE>_PORT too, but that can be told by its value: see link.
+var linked = []string{"service-host", "service-port"}
+
+// link reports whether the value of a variable was made up by a container platform: "tcp://10.0.0.1:80".
+func link(value string) bool {
+	return strings.HasPrefix(value, "tcp://") || strings.HasPrefix(value, "udp://") || strings.HasPrefix(value, "sctp://")
+}
 
 // Fields lists the settings of a configuration struct: each exported field with a tag `flag:"name"`, and `help:"..."` to say
 // what it is for. Fields of embedded structs count as c's own. The section, a service's name, becomes part of the names in

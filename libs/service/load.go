@@ -50,7 +50,7 @@ func LoadFields(program string, fields []Field, args []string, env func(string) 
 		switch {
 		case found:
 			f.source = "flag -" + f.Flag
-		case env(f.Env) != "":
+		case env(f.Env) != "" && !link(env(f.Env)):
 			value, f.source = env(f.Env), "environment variable "+f.Env
 		default:
 			continue

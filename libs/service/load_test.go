@@ -88,6 +88,7 @@ func TestLoadPrecedence(t *testing.T) {
 		{"the last flag wins", []string{"-items", "1", "-items", "2"}, environment(), func(s *stall, _ *Common) { s.Items = 2 }},
 		{"an empty variable is none", nil, environment("HAGGLE_REDIS", ""), func(*stall, *Common) {}},
 		{"an empty flag is a value", []string{"-redis", ""}, environment("HAGGLE_REDIS", "r:1"), func(_ *stall, c *Common) { c.Redis = "" }},
+		{"an address that Kubernetes made up", nil, environment("HAGGLE_CORNER_STALL_ITEMS", "tcp://10.0.0.1:80"), func(*stall, *Common) {}},
 		{"another service's variable", nil, environment("HAGGLE_ITEMS", "20", "HAGGLE_OTHER_ITEMS", "20"), func(*stall, *Common) {}},
 		{
 			"every kind",
@@ -223,7 +224,7 @@ func TestFieldsRefuseWhatCannotBeSet(t *testing.T) {
 	for name, f := range map[string]func(){
 		"a name of container platforms": func() {
 			Fields("s", "", &struct {
-				P string `flag:"port"`
+				P string `flag:"service-port"`
 			}{})
 		},
 		"an unexported field": func() {
