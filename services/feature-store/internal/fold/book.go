@@ -2,6 +2,7 @@
 package fold
 
 import (
+	"encoding"
 	"fmt"
 	"strings"
 	"time"
@@ -55,6 +56,7 @@ type Book struct {
 	shares   map[int]*share
 	missing  []*entry
 	changed  []*entry
+	arena    []byte
 }
 
 // entry is what the three kinds of page have in common.
@@ -259,34 +261,38 @@ type Change struct {
 	Personal bool
 }
 
-// Changes appends what is to be written, all of it in one transaction.
+// Changes appends what is to be written, all of it in one transaction. The values are valid until the next call of Changes.
 func (b *Book) Changes(changes []Change) []Change {
+	// Values that were cut from the arena before it grew keep the memory that it had then.
+	b.arena = b.arena[:0]
 	for _, e := range b.changed {
 		switch {
 		case e.item != nil:
-			changes = append(changes, Change{Key: e.key, Value: row(&e.item.row)})
+			changes = append(changes, Change{Key: e.key, Value: b.encoded(&e.item.row)})
 		case e.share != nil:
-			changes = append(changes, Change{Key: e.key, Value: e.share.seen.appendTo(nil)})
+			begin := len(b.arena)
+			b.arena = e.share.seen.appendTo(b.arena)
+			changes = append(changes, Change{Key: e.key, Value: b.arena[begin:]})
 		default:
 			s := e.shopper
-			changes = append(changes,
-				Change{Key: feature.ShopperKey(s.id), Value: row(&s.row), Personal: true},
-				Change{Key: e.key, Value: s.row.AppendWhole(s.seen.appendTo(nil)), Personal: true})
+			changes = append(changes, Change{Key: feature.ShopperKey(s.id), Value: b.encoded(&s.row), Personal: true})
+			begin := len(b.arena)
+			b.arena = s.row.AppendWhole(s.seen.appendTo(b.arena))
+			changes = append(changes, Change{Key: e.key, Value: b.arena[begin:], Personal: true})
 		}
 	}
 	return changes
 }
 
-// row encodes a row; the error of its AppendBinary is always nil.
-func row(r interface {
-	AppendBinary([]byte) ([]byte, error)
-},
-) []byte {
-	b, err := r.AppendBinary(make([]byte, 0, 64))
+// encoded writes a row to the arena; the error of its AppendBinary is always nil.
+func (b *Book) encoded(row encoding.BinaryAppender) []byte {
+	begin := len(b.arena)
+	arena, err := row.AppendBinary(b.arena)
 	if err != nil {
 		panic("BUG: " + err.Error())
 	}
-	return b
+	b.arena = arena
+	return arena[begin:]
 }
 
 // Clean says that the changes were written.

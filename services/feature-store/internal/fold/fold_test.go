@@ -59,7 +59,7 @@ func (w *world) take(t interface{ Fatalf(string, ...any) }, messages []message) 
 // write writes the changes.
 func (w *world) write() {
 	for _, c := range w.book.Changes(nil) {
-		w.disk[c.Key] = c.Value
+		w.disk[c.Key] = bytes.Clone(c.Value)
 	}
 	w.book.Clean()
 }
@@ -129,10 +129,10 @@ func naive(events []shop.Event) disk {
 	}
 	d := disk{}
 	for id, r := range items {
-		d[feature.ItemKey(id)] = row(r)
+		d[feature.ItemKey(id)], _ = r.AppendBinary(nil)
 	}
 	for id, r := range shoppers {
-		d[feature.ShopperKey(id)] = row(r)
+		d[feature.ShopperKey(id)], _ = r.AppendBinary(nil)
 	}
 	return d
 }
