@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 )
 
 // Broadcast sends data to whoever listens now. It is lossy, and fails with [ErrNoServer] while the bus is not connected.
@@ -38,28 +37,4 @@ func (b *Bus) Listen(ctx context.Context, subject string, f func(subject string,
 		return fmt.Errorf("listen to %s: %w", subject, err)
 	}
 	return nil
-}
-
-// KV returns the key-value bucket of that name; its failure wraps NotFound when there is none.
-func (b *Bus) KV(ctx context.Context, bucket string) (kv jetstream.KeyValue, err error) {
-	err = b.admin(ctx, apiWait, func(ctx context.Context) (err error) {
-		kv, err = b.js.KeyValue(ctx, bucket)
-		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("open bucket %s: %w", bucket, err)
-	}
-	return kv, nil
-}
-
-// Objects returns the object store of that name; its failure wraps NotFound when there is none.
-func (b *Bus) Objects(ctx context.Context, bucket string) (store jetstream.ObjectStore, err error) {
-	err = b.admin(ctx, apiWait, func(ctx context.Context) (err error) {
-		store, err = b.js.ObjectStore(ctx, bucket)
-		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("open object store %s: %w", bucket, err)
-	}
-	return store, nil
 }

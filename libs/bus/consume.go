@@ -87,7 +87,7 @@ type consumption struct {
 // consume opens the consumer and works until that fails or ctx ends.
 func (c *consumption) consume(ctx context.Context) error {
 	var consumer jetstream.Consumer
-	err := c.bus.admin(ctx, apiWait, func(ctx context.Context) (err error) {
+	err := c.bus.Ask(ctx, apiWait, func(ctx context.Context) (err error) {
 		consumer, err = c.open(ctx)
 		return err
 	})
@@ -272,7 +272,7 @@ func (c *consumption) bury(ctx context.Context, m jetstream.Msg, msg *Message, r
 			jetstream.MsgIDHeader: {"dead-" + o.Stream + "-" + o.Durable + "-" + seq},
 		},
 	}
-	err := c.bus.admin(ctx, apiWait, func(ctx context.Context) error {
+	err := c.bus.Ask(ctx, apiWait, func(ctx context.Context) error {
 		_, err := c.bus.js.PublishMsg(ctx, dead)
 		return err
 	})

@@ -124,6 +124,28 @@ func TestCallsFailAtOnceWhenTheServerEnds(t *testing.T) {
 	}
 }
 
+// hear waits until b has heard heartbeats of n instances.
+func hear(t *testing.T, b *bus.Bus, n int) {
+	t.Helper()
+	heard := make(chan string, 1024)
+	stop := background(t, "Listen", func(ctx context.Context) error {
+		return b.Listen(ctx, wire.SubjectHere+subject, func(_ string, data []byte) { heard <- string(data) })
+	})
+	defer stop()
+	// Of each the second one: b may have been told of the first after this listener was.
+	beats := map[string]int{}
+	for known := 0; known < n; {
+		select {
+		case beat := <-heard:
+			if beats[beat]++; beats[beat] == 2 {
+				known++
+			}
+		case <-time.After(10 * time.Second):
+			t.Fatalf("heard %v, want two heartbeats of each of %d instances", beats, n)
+		}
+	}
+}
+
 func TestInstanceThatDiesIsReplaced(t *testing.T) {
 	t.Parallel()
 	srv := servicetest.NATS(t)
@@ -132,15 +154,8 @@ func TestInstanceThatDiesIsReplaced(t *testing.T) {
 	serve(t, dying, bus.Limits{}, dies.handle)
 	asker := servicetest.Connect(t, bus.Options{URL: srv.ClientURL(), Name: "gateway"})
 	firstCall(t, asker, "hello")
-	// Wait for a heartbeat, so that the call below goes to that instance by name.
-	heartbeat := make(chan struct{}, 64)
-	ctx, stop := context.WithCancel(t.Context())
-	defer stop()
-	go func() {
-		_ = asker.Listen(ctx, wire.SubjectHere+subject, func(string, []byte) { heartbeat <- struct{}{} })
-	}()
-	<-heartbeat
-	<-heartbeat
+	// So that the call below goes to that instance by name.
+	hear(t, asker, 1)
 	type result struct {
 		reply []byte
 		err   error
@@ -180,14 +195,7 @@ func TestLoadMovesAwayFromASlowInstance(t *testing.T) {
 	serve(t, servicetest.Connect(t, bus.Options{Server: srv, Name: "recall"}), bus.Limits{Workers: 64}, pause(10*time.Millisecond, slow))
 	serve(t, servicetest.Connect(t, bus.Options{Server: srv, Name: "recall"}), bus.Limits{Workers: 64}, pause(time.Millisecond, quick))
 	asker := servicetest.Connect(t, bus.Options{Server: srv, Name: "gateway"})
-	servicetest.Eventually(t, 5*time.Second, func() error {
-		_, err := call(t, asker, time.Second, nil)
-		if slow.served.Load() == 0 || quick.served.Load() == 0 {
-			return fmt.Errorf("only one instance is known (%v)", err)
-		}
-		return err
-	})
-	<-time.After(600 * time.Millisecond) // both have announced themselves
+	hear(t, asker, 2)
 	before, beforeQuick := slow.served.Load(), quick.served.Load()
 	var callers sync.WaitGroup
 	for range 8 {

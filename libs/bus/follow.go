@@ -77,7 +77,7 @@ type follower struct {
 // follow reads with one consumer until that is lost.
 func (w *follower) follow(ctx context.Context) error {
 	var consumer jetstream.Consumer
-	err := w.bus.admin(ctx, apiWait, func(ctx context.Context) (err error) {
+	err := w.bus.Ask(ctx, apiWait, func(ctx context.Context) (err error) {
 		consumer, err = w.consumer(ctx)
 		return err
 	})
@@ -184,7 +184,7 @@ func (w *follower) consumer(ctx context.Context) (jetstream.Consumer, error) {
 
 // release tells the server that nobody reads there any more. A server that is away forgets by itself.
 func (w *follower) release(ctx context.Context, c jetstream.Consumer) {
-	err := w.bus.admin(context.WithoutCancel(ctx), time.Second, func(ctx context.Context) error {
+	err := w.bus.Ask(context.WithoutCancel(ctx), time.Second, func(ctx context.Context) error {
 		return w.bus.js.DeleteConsumer(ctx, w.stream, c.CachedInfo().Name)
 	})
 	if err != nil {

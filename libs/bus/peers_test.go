@@ -88,6 +88,7 @@ func TestSilentInstancesAreProbed(t *testing.T) {
 		}
 		a.waiting.Add(-1)
 		time.Sleep(time.Second)
+		synctest.Wait()
 		before := probes["a"]
 		b.waiting.Add(1)
 		d.watch(ask)

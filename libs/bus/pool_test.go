@@ -94,8 +94,8 @@ func TestPoolBoundsItsWorkers(t *testing.T) {
 					t.Fatal("submit() = false, want true")
 				}
 			}
-			synctest.Wait()
 			time.Sleep(time.Second)
+			synctest.Wait()
 			if want := 100 * (round + 1); done != want {
 				t.Errorf("%d tasks done after round %d, want %d", done, round, want)
 			}

@@ -53,7 +53,7 @@ const (
 
 // EnsureStreams creates or updates the streams and buckets. It is idempotent.
 func (b *Bus) EnsureStreams(ctx context.Context) error {
-	return b.admin(ctx, streamsWait, b.ensureStreams)
+	return b.Ask(ctx, streamsWait, b.ensureStreams)
 }
 
 func (b *Bus) ensureStreams(ctx context.Context) error {
@@ -78,9 +78,9 @@ func (b *Bus) ensureStreams(ctx context.Context) error {
 	return nil
 }
 
-// admin runs f, which asks JetStream something, for at most wait and only while the connection lasts: nats.go would go
-// on waiting for an answer that was lost with it. It gives the error a code.
-func (b *Bus) admin(ctx context.Context, wait time.Duration, f func(context.Context) error) error {
+// Ask runs f, which asks JetStream something, for at most wait and only while the connection lasts: nats.go would go on
+// waiting for an answer that was lost with it. It gives the error of f a code where that has none.
+func (b *Bus) Ask(ctx context.Context, wait time.Duration, f func(context.Context) error) error {
 	l := b.link.now.Load()
 	if !l.isUp.Load() {
 		return ErrNoServer
@@ -254,7 +254,7 @@ func (b *Bus) pause(ctx context.Context, d time.Duration) error {
 // Last returns the last message of a subject; its failure wraps NotFound when there is none.
 func (b *Bus) Last(ctx context.Context, stream, subject string) (Message, error) {
 	var m *jetstream.RawStreamMsg
-	err := b.admin(ctx, apiWait, func(ctx context.Context) error {
+	err := b.Ask(ctx, apiWait, func(ctx context.Context) error {
 		s, err := b.stream(ctx, stream)
 		if err == nil {
 			m, err = s.GetLastMsgForSubject(ctx, subject)
@@ -269,7 +269,7 @@ func (b *Bus) Last(ctx context.Context, stream, subject string) (Message, error)
 
 // StreamInfo returns the first and last sequence of a stream and how many messages it holds.
 func (b *Bus) StreamInfo(ctx context.Context, stream string) (first, last, messages uint64, err error) {
-	err = b.admin(ctx, apiWait, func(ctx context.Context) error {
+	err = b.Ask(ctx, apiWait, func(ctx context.Context) error {
 		s, err := b.stream(ctx, stream)
 		if err != nil {
 			return err

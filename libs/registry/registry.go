@@ -56,11 +56,12 @@ const (
 	servingKey = ".serving"
 	// idDigits is how many digits of the checksum are in an id.
 	idDigits = 12
-	// firstPause and lastPause bound the wait before a watch is tried again.
+	// firstPause and lastPause bound the wait before another try.
 	firstPause = 50 * time.Millisecond
 	lastPause  = 2 * time.Second
-	// readWait bounds the reading of one model.
-	readWait = time.Minute
+	// readWait bounds the reading of one model, storeWait the storing.
+	readWait  = time.Minute
+	storeWait = time.Minute
 )
 
 // Registry is the store of models. Its methods may be called at once.
@@ -86,7 +87,8 @@ func (r *Registry) Loaded() uint64 { return r.loaded.Load() }
 func (r *Registry) Rejected() uint64 { return r.rejected.Load() }
 
 // Publish stores a model file and its card and makes it the one that its slot serves. It fills ID, SHA256, Bytes and
-// Serving, and Created when that is zero. A watcher sees a model only once all of it is stored.
+// Serving, and Created when that is zero. A watcher sees a model only once all of it is stored. While the bus is away,
+// Publish tries again until ctx ends: what was learnt in minutes is not to be lost to a restart.
 func (r *Registry) Publish(ctx context.Context, c Card, file []byte) (Card, error) {
 	if len(file) == 0 || len(file) > MaxModelBytes {
 		return c, fmt.Errorf("publish model %s: %d bytes, want 1 to %d", c.Name, len(file), MaxModelBytes)
@@ -94,14 +96,15 @@ func (r *Registry) Publish(ctx context.Context, c Card, file []byte) (Card, erro
 	sum := sha256.Sum256(file)
 	c.SHA256, c.Bytes = hex.EncodeToString(sum[:]), int64(len(file))
 	c.ID, c.Serving = c.Name+"-"+c.SHA256[:idDigits], true
-	if err := r.put(ctx, &c, file); err != nil {
+	if err := r.store(ctx, &c, file); err != nil {
 		return c, fmt.Errorf("publish model %s: %w", c.Name, err)
 	}
 	r.log.Info("model published", "model", c.ID, "kind", c.Kind, "bytes", c.Bytes)
 	return c, nil
 }
 
-// Record stores a card without serving its model: a candidate that was refused, say. An empty ID is filled.
+// Record stores a card without serving its model: a candidate that was refused, say. An empty ID is filled. It tries
+// again as Publish does.
 func (r *Registry) Record(ctx context.Context, c Card) error {
 	c.Serving = false
 	if c.ID == "" {
@@ -112,14 +115,14 @@ func (r *Registry) Record(ctx context.Context, c Card) error {
 		sum := sha256.Sum256(unsaid)
 		c.ID = c.Name + "-" + hex.EncodeToString(sum[:])[:idDigits]
 	}
-	if err := r.put(ctx, &c, nil); err != nil {
+	if err := r.store(ctx, &c, nil); err != nil {
 		return fmt.Errorf("record model %s: %w", c.Name, err)
 	}
 	return nil
 }
 
-// put stores the file, then the card, then which model serves: each after what it names. No file means that none serves.
-func (r *Registry) put(ctx context.Context, c *Card, file []byte) error {
+// store stores what put stores, and tries again while the bus is away.
+func (r *Registry) store(ctx context.Context, c *Card, file []byte) error {
 	if fault := nameFault(c.Name); fault != "" {
 		return &wire.Error{Code: wire.Invalid, Field: "name", Text: fault}
 	}
@@ -130,6 +133,28 @@ func (r *Registry) put(ctx context.Context, c *Card, file []byte) error {
 	if err != nil {
 		return fmt.Errorf("encode card: %w", err)
 	}
+	for wait := firstPause; ; wait = min(2*wait, lastPause) {
+		err := r.bus.Ask(ctx, storeWait, func(ctx context.Context) error { return r.put(ctx, c, text, file) })
+		if code := wire.CodeOf(err); code != wire.Overloaded && code != wire.Late || ctx.Err() != nil {
+			return err
+		}
+		r.log.Warn("model not stored, trying again", "model", c.ID, "error", err)
+		pause(ctx, wait)
+	}
+}
+
+// pause waits for d or the end of ctx.
+func pause(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+	case <-t.C:
+	}
+}
+
+// put stores the file, then the card, then which model serves: each after what it names. No file means that none serves.
+func (r *Registry) put(ctx context.Context, c *Card, text, file []byte) error {
 	kv, err := r.bus.KV(ctx, wire.BucketModels)
 	if err != nil {
 		return err
@@ -169,13 +194,25 @@ func nameFault(name string) string {
 
 // List returns every card, newest first.
 func (r *Registry) List(ctx context.Context) ([]Card, error) {
-	kv, err := r.bus.KV(ctx, wire.BucketModels)
+	var cards []Card
+	err := r.bus.Ask(ctx, readWait, func(ctx context.Context) (err error) {
+		cards, err = r.list(ctx)
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("list models: %w", err)
 	}
+	return cards, nil
+}
+
+func (r *Registry) list(ctx context.Context) ([]Card, error) {
+	kv, err := r.bus.KV(ctx, wire.BucketModels)
+	if err != nil {
+		return nil, err
+	}
 	all, err := kv.WatchAll(ctx, jetstream.IgnoreDeletes())
 	if err != nil {
-		return nil, fmt.Errorf("list models: %w", err)
+		return nil, err
 	}
 	defer all.Stop()
 	var cards []Card
@@ -183,7 +220,7 @@ func (r *Registry) List(ctx context.Context) ([]Card, error) {
 	for {
 		select {
 		case <-ctx.Done():
-			return nil, fmt.Errorf("list models: %w", ctx.Err())
+			return nil, ctx.Err()
 		case entry, ok := <-all.Updates():
 			if !ok || entry == nil { // nil marks the end of what was there
 				return order(cards, serving), nil
@@ -224,19 +261,16 @@ func (r *Registry) Watch(ctx context.Context, name string, load func(Card, []byt
 		return &wire.Error{Code: wire.Invalid, Field: "name", Text: fault}
 	}
 	w := &watch{registry: r, name: name, load: load}
-	for pause := firstPause; ctx.Err() == nil; pause = min(2*pause, lastPause) {
-		began := time.Now()
-		err := w.follow(ctx)
-		if errors.Is(err, bus.ErrClosed) {
+	for wait := firstPause; ctx.Err() == nil; wait = min(2*wait, lastPause) {
+		err := r.bus.WatchKey(ctx, wire.BucketModels, name+servingKey, func(id []byte, revision uint64) error {
+			return w.take(ctx, string(id), revision)
+		})
+		switch {
+		case errors.Is(err, bus.ErrClosed):
 			return fmt.Errorf("watch model %s: %w", name, err)
-		}
-		if time.Since(began) > lastPause {
-			pause = firstPause
-		}
-		r.log.Debug("model watch begins anew", "name", name, "reason", err)
-		select {
-		case <-ctx.Done():
-		case <-time.After(pause):
+		case err != nil:
+			r.log.Warn("model not readable now, trying again", "name", name, "error", err)
+			pause(ctx, wait)
 		}
 	}
 	return nil
@@ -253,43 +287,18 @@ type watch struct {
 	refused uint64
 }
 
-// follow watches until that fails or ctx ends.
-func (w *watch) follow(ctx context.Context) error {
-	kv, err := w.registry.bus.KV(ctx, wire.BucketModels)
-	if err != nil {
-		return err
-	}
-	changes, err := kv.Watch(ctx, w.name+servingKey, jetstream.IgnoreDeletes())
-	if err != nil {
-		return fmt.Errorf("watch: %w", err)
-	}
-	defer changes.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case entry, ok := <-changes.Updates():
-			if !ok {
-				return errors.New("the watch ended")
-			}
-			if entry == nil {
-				continue
-			}
-			if err := w.take(ctx, kv, entry); err != nil {
-				return err
-			}
-		}
-	}
-}
-
-// take loads the model that entry names. It returns an error only when it could not be read now, so that another try
-// may do better.
-func (w *watch) take(ctx context.Context, kv jetstream.KeyValue, entry jetstream.KeyValueEntry) error {
-	r, id := w.registry, string(entry.Value())
-	if id == w.loaded || entry.Revision() == w.refused {
+// take loads the model id. It returns an error only when it could not be read now, so that another try may do better.
+func (w *watch) take(ctx context.Context, id string, revision uint64) error {
+	if id == "" || id == w.loaded || revision == w.refused {
 		return nil
 	}
-	card, file, err := r.read(ctx, kv, w.name, id)
+	r := w.registry
+	var card Card
+	var file []byte
+	err := r.bus.Ask(ctx, readWait, func(ctx context.Context) (err error) {
+		card, file, err = r.read(ctx, w.name, id)
+		return err
+	})
 	if err != nil && !errors.Is(err, errRefused) {
 		return err
 	}
@@ -297,7 +306,7 @@ func (w *watch) take(ctx context.Context, kv jetstream.KeyValue, entry jetstream
 		err = w.load(card, file)
 	}
 	if err != nil {
-		w.refused = entry.Revision()
+		w.refused = revision
 		r.rejected.Add(1)
 		r.log.Error("model refused, the one before stays", "name", w.name, "model", id, "error", err)
 		return nil
@@ -312,10 +321,12 @@ func (w *watch) take(ctx context.Context, kv jetstream.KeyValue, entry jetstream
 var errRefused = errors.New("model refused")
 
 // read fetches a card and its file and checks them.
-func (r *Registry) read(ctx context.Context, kv jetstream.KeyValue, name, id string) (Card, []byte, error) {
-	ctx, cancel := context.WithTimeout(ctx, readWait)
-	defer cancel()
+func (r *Registry) read(ctx context.Context, name, id string) (Card, []byte, error) {
 	var c Card
+	kv, err := r.bus.KV(ctx, wire.BucketModels)
+	if err != nil {
+		return c, nil, err
+	}
 	entry, err := kv.Get(ctx, name+"."+id)
 	if err != nil {
 		return c, nil, fmt.Errorf("read card of %s: %w", id, err)
