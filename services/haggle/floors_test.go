@@ -37,7 +37,8 @@ var plan = map[string]room{
 	// The kernels ask the processor what it can do.
 	"libs/kernel": {floor: 0, guests: []string{"golang.org/x/sys/cpu"}},
 
-	"libs/model":  {floor: 1},
+	// The format opens what it holds, so it knows the forms that score rows.
+	"libs/model":  {floor: 1, beside: []string{"libs/model/linear", "libs/model/trees"}},
 	"libs/model/": {floor: 1, beside: []string{"libs/model"}},
 	// Features include the scores of a neighbour model, so they know its type.
 	"libs/feature": {floor: 1, beside: []string{"libs/model", "libs/model/neighbour"}},
