@@ -70,11 +70,14 @@ func (h *Heap) sink(i int) {
 
 // Sorted returns the kept entries, best first. They are the heap's until the next Reset; nothing may be offered before that.
 func (h *Heap) Sorted() []Entry {
-	slices.SortFunc(h.entries, func(a, b Entry) int {
-		if by := cmp.Compare(b.Score, a.Score); by != 0 {
-			return by
-		}
-		return cmp.Compare(a.Tie, b.Tie)
-	})
+	slices.SortFunc(h.entries, Compare)
 	return h.entries
+}
+
+// Compare orders the better entry first.
+func Compare(a, b Entry) int {
+	if by := cmp.Compare(b.Score, a.Score); by != 0 {
+		return by
+	}
+	return cmp.Compare(a.Tie, b.Tie)
 }

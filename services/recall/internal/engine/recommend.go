@@ -1,0 +1,332 @@
+package engine
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/haggle-commerce/haggle/libs/shop"
+	"github.com/haggle-commerce/haggle/libs/wire"
+	"github.com/haggle-commerce/haggle/services/recall/internal/blend"
+	"github.com/haggle-commerce/haggle/services/recall/internal/catalogue"
+	"github.com/haggle-commerce/haggle/services/recall/internal/history"
+	"github.com/haggle-commerce/haggle/services/recall/internal/lexical"
+	"github.com/haggle-commerce/haggle/services/recall/internal/session"
+	"github.com/haggle-commerce/haggle/services/recall/internal/tally"
+	"github.com/haggle-commerce/haggle/services/recall/internal/top"
+	"github.com/haggle-commerce/haggle/services/recall/internal/trend"
+)
+
+// Limits on what a recommendation starts from.
+const (
+	maxSeeds   = 20
+	maxCurrent = 10
+	// likeSeeds is for how many seeds items of like content are looked for.
+	likeSeeds = 2
+	// minRelated is how many items a page shows beside its own at least.
+	minRelated = 12
+	// freshFor is how long an item counts as new.
+	freshFor = 60 * 24 * time.Hour
+)
+
+// weights are what each channel counts for a purpose; 0 leaves it out.
+type weights [blend.ChannelCount]float32
+
+// recipe returns the weights for a request.
+func (q *question) recipe(context bool) weights {
+	switch q.request.Purpose {
+	case wire.Purpose_PURPOSE_SIMILAR:
+		return weights{blend.Similar: 1, blend.Session: 0.3, blend.Together: 0.3, blend.Popular: 0.05}
+	case wire.Purpose_PURPOSE_TOGETHER:
+		return weights{blend.Together: 1, blend.Session: 0.6, blend.Similar: 0.1, blend.Popular: 0.05}
+	case wire.Purpose_PURPOSE_TRENDING:
+		return weights{blend.Trending: 1, blend.Popular: 0.1, blend.New: 0.02}
+	}
+	switch {
+	case context:
+		return weights{blend.Together: 1, blend.Session: 1, blend.Similar: 0.4, blend.Lexical: 0.8, blend.Again: 0.1, blend.Trending: 0.1, blend.Popular: 0.1, blend.New: 0.05}
+	case len(q.seeds) > 0:
+		return weights{blend.Together: 1, blend.Session: 1, blend.Similar: 0.25, blend.Lexical: 0.8, blend.Again: 0.6, blend.Trending: 0.25, blend.Popular: 0.2, blend.New: 0.1}
+	}
+	return weights{blend.Trending: 1, blend.Popular: 0.8, blend.New: 0.3, blend.Lexical: 0.8}
+}
+
+func (q *question) recommend() {
+	e := q.engine
+	q.allow(e.catalogue.Buyable())
+	shopper := q.gatherSeeds()
+	context := len(q.request.ContextItems) > 0
+	w := q.recipe(context)
+	q.blender.Reset(e.catalogue.Size())
+	// What is offered beyond the limit lets items that two channels know a little win over those that one knows.
+	k := q.limit + q.limit/2
+	q.stage("filter", e.catalogue.Count(), q.allowed.Count())
+	q.lexical(w[blend.Lexical], k)
+	q.together(w[blend.Together], k)
+	q.session(w[blend.Session], k)
+	q.similar(w[blend.Similar], k)
+	q.again(w[blend.Again], shopper)
+	if context && q.request.Purpose != wire.Purpose_PURPOSE_RECOMMEND {
+		// What goes with the page's item is asked for, not what is popular anyway: that only fills up a short list.
+		q.limit = min(q.limit, max(q.blender.Len(), minRelated))
+	}
+	if !context || q.request.Purpose == wire.Purpose_PURPOSE_RECOMMEND || q.blender.Len() < minRelated {
+		q.leading(w, k)
+	}
+	if q.blender.Len() < q.limit {
+		q.fill()
+	}
+	candidates := q.blender.Best(q.limit, e.catalogue)
+	q.putBlend(candidates)
+	q.stage("blend", q.blender.Len(), len(candidates))
+}
+
+// gatherSeeds sets seeds to the items of the page and then those that the shopper touched last, and current to those of them
+// that belong to the session. Items of the page are not offered. It returns what is known of the shopper, or nil.
+func (q *question) gatherSeeds() *history.Shopper {
+	e := q.engine
+	q.seeds, q.current = q.seeds[:0], q.current[:0]
+	for _, id := range q.request.ContextItems {
+		if s, ok := e.catalogue.Find(shop.ItemID(id)); ok {
+			q.allowed.Clear(s)
+			if len(q.seeds) < maxSeeds && !q.isSeed(s) {
+				q.seeds = append(q.seeds, tally.Seed{Slot: s, Weight: 1})
+			}
+		}
+	}
+	var known *history.Shopper
+	if !q.request.Anonymous && q.request.Shopper != "" && q.request.Purpose != wire.Purpose_PURPOSE_TRENDING {
+		known = e.shoppers.Find(shop.ShopperID(q.request.Shopper))
+	}
+	session := len(q.seeds)
+	if known != nil && q.request.Purpose == wire.Purpose_PURPOSE_RECOMMEND {
+		weight := float32(1)
+		if len(q.seeds) > 0 {
+			weight = 0.3
+		}
+		for _, touch := range known.Recent {
+			if len(q.seeds) == maxSeeds {
+				break
+			}
+			if q.isSeed(touch.Slot) {
+				continue
+			}
+			q.seeds = append(q.seeds, tally.Seed{Slot: touch.Slot, Weight: weight * (1 + 0.5*float32(touch.Kind))})
+			if known.Recent[0].At-touch.At < int64(shop.SessionIdle/time.Second) {
+				session = len(q.seeds)
+			}
+			weight *= 0.85
+		}
+	}
+	for _, seed := range q.seeds[:min(session, maxCurrent)] {
+		q.current = append(q.current, seed.Slot)
+	}
+	return known
+}
+
+func (q *question) isSeed(s catalogue.Slot) bool {
+	for _, seed := range q.seeds {
+		if seed.Slot == s {
+			return true
+		}
+	}
+	return false
+}
+
+// offer gives what the tally holds to the blender, as one channel's.
+func (q *question) offer(ch blend.Channel, weight float32, k int) {
+	entries := q.tally.Best(&q.heap, k, q.engine.catalogue, q.allowed)
+	q.blender.Add(blend.Offer{Channel: ch, Weight: weight, Entries: entries, Because: q.tally.Because})
+	q.stage(ch.String(), len(q.tally.Touched), len(entries))
+}
+
+// lexical offers what matches the query of the page.
+func (q *question) lexical(weight float32, k int) {
+	words := lexical.Words(q.request.Query)
+	if weight == 0 || len(words) == 0 {
+		return
+	}
+	q.engine.words.Search(&q.words, words, (requiredOf(words)+1)/2)
+	q.heap.Reset(k)
+	for _, s := range q.words.Hits {
+		if q.allowed.Has(s) {
+			q.heap.Offer(top.Entry{Score: float64(q.words.Score(s)), Tie: q.engine.catalogue.Tie(s), Slot: s})
+		}
+	}
+	entries := q.heap.Sorted()
+	q.blender.Add(blend.Offer{Channel: blend.Lexical, Weight: weight, Entries: entries})
+	q.stage(blend.Lexical.String(), len(q.words.Hits), len(entries))
+}
+
+func (q *question) together(weight float32, k int) {
+	if weight == 0 {
+		return
+	}
+	if q.engine.neighbours == nil {
+		q.degrade(blend.Together, "no_model")
+		return
+	}
+	if len(q.seeds) == 0 {
+		return
+	}
+	q.tally.Reset(q.engine.catalogue.Size())
+	q.engine.neighbours.Together(&q.tally, q.seeds)
+	q.offer(blend.Together, weight, k)
+}
+
+func (q *question) session(weight float32, k int) {
+	if weight == 0 || len(q.current) == 0 {
+		return
+	}
+	own := shop.SessionID(q.request.Session)
+	if own == "" && q.request.Shopper != "" {
+		own, _ = session.Key(&shop.Event{Shopper: shop.ShopperID(q.request.Shopper), Time: q.now})
+	}
+	q.tally.Reset(q.engine.catalogue.Size())
+	q.engine.sessions.Predict(&q.tally, &q.room.sessions, q.current, own)
+	q.offer(blend.Session, weight, k)
+}
+
+// similar offers items of like content: those that share telling words, weighed by the values that they share.
+func (q *question) similar(weight float32, k int) {
+	if weight == 0 || len(q.seeds) == 0 {
+		return
+	}
+	e := q.engine
+	q.tally.Reset(e.catalogue.Size())
+	for i := range q.seeds[:min(len(q.seeds), likeSeeds)] {
+		seed := q.seeds[i]
+		e.words.Like(&q.words, seed.Slot)
+		q.heap.Reset(k)
+		for _, s := range q.words.Hits {
+			if q.allowed.Has(s) {
+				q.heap.Offer(top.Entry{Score: float64(q.words.Score(s)), Tie: e.catalogue.Tie(s), Slot: s})
+			}
+		}
+		for _, entry := range q.heap.Sorted() {
+			alike := 0.3 + e.catalogue.SameKind(seed.Slot, entry.Slot)
+			q.tally.Add(entry.Slot, float32(entry.Score)*alike*e.priceLikeness(seed.Slot, entry.Slot)*seed.Weight, uint8(i+1))
+		}
+	}
+	q.offer(blend.Similar, weight, k)
+}
+
+// priceLikeness is 1 for equal or unknown prices and less the further they are apart: 0.7 for twice the price.
+func (e *Engine) priceLikeness(a, b catalogue.Slot) float32 {
+	x, y := e.catalogue.Price(a), e.catalogue.Price(b)
+	if x == 0 || y == 0 {
+		return 1
+	}
+	return float32(1 / (1 + 0.6*math.Abs(math.Log(x/y))))
+}
+
+// again offers what the shopper bought before: the more often and the later, the better.
+func (q *question) again(weight float32, shopper *history.Shopper) {
+	if weight == 0 || shopper == nil || len(shopper.Bought) == 0 {
+		return
+	}
+	q.heap.Reset(history.MaxBought)
+	for _, touch := range shopper.Bought {
+		if q.allowed.Has(touch.Slot) {
+			days := max(0, q.now.Sub(time.Unix(touch.At, 0)).Hours()/24)
+			score := float64(touch.Count) / (1 + days/30)
+			q.heap.Offer(top.Entry{Score: score, Tie: q.engine.catalogue.Tie(touch.Slot), Slot: touch.Slot})
+		}
+	}
+	entries := q.heap.Sorted()
+	q.blender.Add(blend.Offer{Channel: blend.Again, Weight: weight, Entries: entries})
+	q.stage(blend.Again.String(), len(shopper.Bought), len(entries))
+}
+
+// leading offers what is trending, popular and new in the whole shop, as far as it is allowed.
+func (q *question) leading(w weights, k int) {
+	e := q.engine
+	if w[blend.Trending] > 0 {
+		entries := q.foremost(e.trending.Leaders(), e.trending.Level, k)
+		q.blender.Add(blend.Offer{Channel: blend.Trending, Weight: w[blend.Trending], Entries: entries})
+	}
+	if w[blend.Popular] > 0 {
+		entries := q.foremost(e.popular.Leaders(), e.popular.Level, k)
+		q.blender.Add(blend.Offer{Channel: blend.Popular, Weight: w[blend.Popular], Entries: entries})
+	}
+	if w[blend.New] > 0 {
+		created := func(s catalogue.Slot) float64 { return float64(e.catalogue.Created(s)) }
+		oldest := float64(q.now.Add(-freshFor).Unix())
+		entries := q.foremost(e.newest.Sorted(), created, k)
+		fresh, _ := slices.BinarySearchFunc(entries, oldest, func(e top.Entry, oldest float64) int { return cmp.Compare(oldest, e.Score) })
+		q.blender.Add(blend.Offer{Channel: blend.New, Weight: w[blend.New], Entries: entries[:fresh]})
+	}
+	q.stage("leading", e.catalogue.Count(), q.blender.Len())
+}
+
+// foremost returns the k allowed items with the highest levels: the leaders, unless the filter left too few of them.
+func (q *question) foremost(leaders []top.Entry, level func(catalogue.Slot) float64, k int) []top.Entry {
+	entries, ok := q.leaders(leaders, q.allowed, k)
+	if ok || len(leaders) < trend.MaxLeaders || q.selection.All() {
+		return entries
+	}
+	q.heap.Reset(k)
+	for s := range q.allowed.All {
+		if x := level(s); !math.IsInf(x, -1) {
+			q.heap.Offer(top.Entry{Score: x, Tie: q.engine.catalogue.Tie(s), Slot: s})
+		}
+	}
+	return q.heap.Sorted()
+}
+
+// fill adds what is left of the allowed items, the popular ones first, until the limit is reached.
+func (q *question) fill() {
+	e := q.engine
+	q.heap.Reset(q.limit + q.blender.Len())
+	for s := range q.allowed.All {
+		q.heap.Offer(top.Entry{Score: e.rank(s, byPopularity), Tie: e.catalogue.Tie(s), Slot: s})
+	}
+	rest := q.entries[:0]
+	for _, entry := range q.heap.Sorted() {
+		if !q.blender.Has(entry.Slot) {
+			entry.Score = 0
+			rest = append(rest, entry)
+		}
+	}
+	q.entries = rest
+	unsaid := func(entry top.Entry) bool { return math.IsInf(e.popular.Level(entry.Slot), -1) }
+	q.blender.Add(blend.Offer{Channel: blend.Popular, Weight: 0.001, Entries: rest, Unsaid: unsaid})
+	q.stage("fill", q.allowed.Count(), len(rest))
+}
+
+// blendColumns are the columns of a recommendation, and the channels that they come from.
+var (
+	blendColumns  = []string{wire.ColumnScore, wire.ColumnLexical, wire.ColumnTogether, wire.ColumnSession, wire.ColumnTrending, wire.ColumnSimilar, wire.ColumnAgain}
+	blendChannels = []blend.Channel{0, blend.Lexical, blend.Together, blend.Session, blend.Trending, blend.Similar, blend.Again}
+)
+
+func (q *question) putBlend(candidates []blend.Candidate) {
+	e := q.engine
+	reasons, because := make([]byte, len(candidates)), make([]byte, len(candidates))
+	// Seeds are numbered anew by those that explain something.
+	var renumbered [maxSeeds + 1]byte
+	for i := range candidates {
+		c := &candidates[i]
+		reasons[i] = byte(c.Why)
+		if c.Because == 0 {
+			continue
+		}
+		if renumbered[c.Because] == 0 {
+			q.reply.BecauseItems = append(q.reply.BecauseItems, string(e.catalogue.ID(q.seeds[c.Because-1].Slot)))
+			renumbered[c.Because] = byte(len(q.reply.BecauseItems))
+		}
+		because[i] = renumbered[c.Because]
+	}
+	q.reply.Reasons, q.reply.Because = reasons, because
+	q.reply.Total = uint32(len(candidates))
+	q.put(len(candidates), func(i int) catalogue.Slot { return candidates[i].Slot }, blendColumns, func(i, column int) float32 {
+		switch column {
+		case 0:
+			return candidates[i].Score
+		case 4:
+			return float32(e.trending.Value(candidates[i].Slot, q.now))
+		}
+		return candidates[i].Scores[blendChannels[column]]
+	})
+}
