@@ -201,7 +201,7 @@ func (h *House) newWriter() (redis.UniversalClient, error) {
 	}
 	online.Quiet(o)
 	username := o.Username
-	o.Dialer = h.options.DialRedis
+	o.Dialer = buffered(h.options.DialRedis)
 	if password := o.Password; password == "" {
 		o.CredentialsProviderContext = func(context.Context) (string, string, error) { return username, h.redisPassword(), nil }
 	}

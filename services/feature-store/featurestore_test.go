@@ -372,7 +372,7 @@ func TestAnUnreadableRowHasAllBuiltAnew(t *testing.T) {
 	if err := stop(); err != nil {
 		t.Fatal(err)
 	}
-	put(t, kit, map[string]string{feature.ItemKey("item-1"): "spoilt", feature.ItemKey("item-2"): "spoilt"})
+	put(t, kit, map[string]string{feature.ItemKey(events[95].Items[0].ID): "spoilt"})
 	start(t, kit, Default())
 	publish(t, kit.Bus, events[90:])
 	servicetest.Eventually(t, within, func() error {
