@@ -110,8 +110,8 @@ func (m *Model) Tree(i int) Tree {
 	return Tree{Nodes: m.nodes[p.at+1 : p.at+size], Leaves: m.leaves[p.at : p.at+size]}
 }
 
-// lanes is how many rows walk through a tree together: their loads do not wait for one another.
-const lanes = 8
+// lanes is how many rows walk through a tree together: their loads do not wait for one another. More than four spill registers.
+const lanes = 4
 
 // Score implements the Scorer of package model. The score of a row is
 //
@@ -127,12 +127,12 @@ func (m *Model) Score(dst, x []float32) {
 	}
 	whole := len(dst) / lanes * lanes
 	for _, p := range m.trees {
-		size := uint32(1) << p.depth
-		nodes, leaves := m.nodes[p.at:p.at+size], m.leaves[p.at:p.at+size]
-		m.walk(dst[:whole], x, nodes, leaves, p.depth)
+		size := uint(1) << p.depth
+		nodes, leaves := m.nodes[p.at:][:size], m.leaves[p.at:][:size]
+		walk(dst[:whole], x, m.features, nodes, leaves)
 		for i := whole; i < len(dst); i++ {
 			row := x[i*m.features : (i+1)*m.features]
-			at := uint32(1)
+			at := uint(1)
 			for range p.depth {
 				n := nodes[at]
 				at = 2*at + above(row[n.Feature], n.Threshold)
@@ -142,40 +142,36 @@ func (m *Model) Score(dst, x []float32) {
 	}
 }
 
-// walk adds a tree's leaf to each of the scores, whose number is a multiple of lanes.
-func (m *Model) walk(dst, x []float32, nodes []Node, leaves []float32, depth uint32) {
-	width, last := uint32(m.features), uint32(len(nodes)-1)
-	for ; len(dst) >= lanes; dst, x = dst[lanes:], x[lanes*width:] {
-		// The slice proves that every index below is within it.
-		block := x[:lanes*width]
-		a, b, c, d, e, f, g, h := uint32(1), uint32(1), uint32(1), uint32(1), uint32(1), uint32(1), uint32(1), uint32(1)
-		for range depth {
-			na, nb, nc, nd := nodes[a], nodes[b], nodes[c], nodes[d]
-			ne, nf, ng, nh := nodes[e], nodes[f], nodes[g], nodes[h]
-			a = 2*a + above(block[na.Feature], na.Threshold)
-			b = 2*b + above(block[width+nb.Feature], nb.Threshold)
-			c = 2*c + above(block[2*width+nc.Feature], nc.Threshold)
-			d = 2*d + above(block[3*width+nd.Feature], nd.Threshold)
-			e = 2*e + above(block[4*width+ne.Feature], ne.Threshold)
-			f = 2*f + above(block[5*width+nf.Feature], nf.Threshold)
-			g = 2*g + above(block[6*width+ng.Feature], ng.Threshold)
-			h = 2*h + above(block[7*width+nh.Feature], nh.Threshold)
+// walk adds a tree's leaf to each of the scores, whose number is a multiple of lanes. The numbers of nodes and leaves are the
+// same power of two.
+func walk(dst, x []float32, width int, nodes []Node, leaves []float32) {
+	size := uint(len(nodes))
+	leaves = leaves[:len(nodes)]
+	for ; len(dst) >= lanes; dst = dst[lanes:] {
+		xa, xb, xc, xd := x[:width], x[width:2*width], x[2*width:3*width], x[3*width:4*width]
+		x = x[4*width:]
+		a, b, c, d := uint(1), uint(1), uint(1), uint(1)
+		for a < size {
+			n := &nodes[a]
+			a = 2*a + above(xa[n.Feature], n.Threshold)
+			n = &nodes[b]
+			b = 2*b + above(xb[n.Feature], n.Threshold)
+			n = &nodes[c]
+			c = 2*c + above(xc[n.Feature], n.Threshold)
+			n = &nodes[d]
+			d = 2*d + above(xd[n.Feature], n.Threshold)
 		}
 		out := (*[lanes]float32)(dst)
-		out[0] += leaves[a&last]
-		out[1] += leaves[b&last]
-		out[2] += leaves[c&last]
-		out[3] += leaves[d&last]
-		out[4] += leaves[e&last]
-		out[5] += leaves[f&last]
-		out[6] += leaves[g&last]
-		out[7] += leaves[h&last]
+		out[0] += leaves[a-size]
+		out[1] += leaves[b-size]
+		out[2] += leaves[c-size]
+		out[3] += leaves[d-size]
 	}
 }
 
 // above returns 1 when x > threshold, else 0, without a branch.
-func above(x, threshold float32) uint32 {
-	var right uint32
+func above(x, threshold float32) uint {
+	var right uint
 	if x > threshold {
 		right = 1
 	}
