@@ -7,6 +7,7 @@ package catalogue
 import (
 	"hash/fnv"
 	"math"
+	"math/bits"
 	"slices"
 	"strconv"
 	"strings"
@@ -51,6 +52,8 @@ type key struct {
 	name   string
 	values map[string]valueID
 	ids    []valueID
+	// postings is the sum of the lengths of the values' slots.
+	postings int
 }
 
 // Catalogue is the columns of all items. Make one with [New].
@@ -69,6 +72,8 @@ type Catalogue struct {
 	keys   map[string]*key
 	values []value
 	free   []valueID
+	// postings is the sum over all keys.
+	postings int
 }
 
 // New returns an empty catalogue.
@@ -127,26 +132,26 @@ func (c *Catalogue) Price(s Slot) float64 { return c.prices[s] }
 // Created returns when the item came into the shop, in unix seconds; 0 means unknown.
 func (c *Catalogue) Created(s Slot) int64 { return c.created[s] }
 
-// SameKind measures how alike two items are by their values, from 0 to 1: the share of the rarer values that a holds and b
-// holds too, each value weighed by how rare it is.
+// SameKind measures how alike two items are by their values, from 0 to 1: the share of a's values that b has too, each weighed by
+// how rare it is: 1 for one that most items have, and 1 more each time that half as many have it.
 func (c *Catalogue) SameKind(a, b Slot) float32 {
-	var shared, all float64
+	shared, all := 0, 0
 	mine, other := c.held[a], c.held[b]
 	j := 0
 	for _, id := range mine {
-		w := math.Log1p(float64(c.count) / float64(1+len(c.values[id].slots)))
-		all += w
+		weight := bits.Len32(uint32(c.count) / uint32(max(1, len(c.values[id].slots))))
+		all += weight
 		for j < len(other) && other[j] < id {
 			j++
 		}
 		if j < len(other) && other[j] == id {
-			shared += w
+			shared += weight
 		}
 	}
 	if all == 0 {
 		return 0
 	}
-	return float32(shared / all)
+	return float32(shared) / float32(all)
 }
 
 // Put adds an item or replaces the one of the same id, and returns its slot.
@@ -272,6 +277,8 @@ func (c *Catalogue) hold(s Slot, ids []valueID) {
 			v := &c.values[old[i]]
 			if at, ok := slices.BinarySearch(v.slots, s); ok {
 				v.slots = slices.Delete(v.slots, at, at+1)
+				v.key.postings--
+				c.postings--
 			}
 			if len(v.slots) == 0 {
 				c.forget(old[i])
@@ -281,9 +288,12 @@ func (c *Catalogue) hold(s Slot, ids []valueID) {
 			v := &c.values[ids[j]]
 			if n := len(v.slots); n == 0 || v.slots[n-1] < s {
 				v.slots = append(v.slots, s)
-			} else if at, ok := slices.BinarySearch(v.slots, s); !ok {
+			} else {
+				at, _ := slices.BinarySearch(v.slots, s)
 				v.slots = slices.Insert(v.slots, at, s)
 			}
+			v.key.postings++
+			c.postings++
 			j++
 		default:
 			i, j = i+1, j+1

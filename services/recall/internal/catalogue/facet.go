@@ -33,31 +33,55 @@ var priceBounds = [...]float64{
 
 // Facets appends a facet of each key over the items of result to facets. A key that no item has gives a facet without values.
 func (c *Catalogue) Facets(counter *Counter, result Bits, keys []string, facets []Facet) []Facet {
-	whole := result.Count() == c.count
-	if !whole && slices.ContainsFunc(keys, func(key string) bool { return FoldKey(key) != KeyPrice }) {
+	size := result.Count()
+	count := func(id valueID) uint32 { return counter.counts[id] }
+	switch {
+	case size == c.count:
+		count = func(id valueID) uint32 { return uint32(len(c.values[id].slots)) }
+	case c.cheaperByValue(size, keys):
+		count = func(id valueID) uint32 {
+			n := uint32(0)
+			for _, s := range c.values[id].slots {
+				n += uint32(result[s>>6]>>(s&63)) & 1
+			}
+			return n
+		}
+	default:
 		counter.tally(c, result)
 	}
 	for _, name := range keys {
-		folded := FoldKey(name)
-		if folded == "categories" {
-			folded = KeyCategory
-		}
+		folded := facetKey(name)
 		if folded == KeyPrice {
 			facets = append(facets, c.countPrices(counter, result, name))
 			continue
 		}
 		facet := Facet{Key: name}
 		if k := c.keys[folded]; k != nil && folded != keyLevel {
-			c.collect(&facet, k, func(id valueID) uint32 {
-				if whole {
-					return uint32(len(c.values[id].slots))
-				}
-				return counter.counts[id]
-			})
+			c.collect(&facet, k, count)
 		}
 		facets = append(facets, facet)
 	}
 	return facets
+}
+
+func facetKey(name string) string {
+	folded := FoldKey(name)
+	if folded == "categories" {
+		return KeyCategory
+	}
+	return folded
+}
+
+// cheaperByValue reports whether to walk the items of each value asked for and look them up in the result, rather than the
+// values of each item of the result. A count in memory at random costs about twice what a look at a bit does.
+func (c *Catalogue) cheaperByValue(size int, keys []string) bool {
+	byValue := 0
+	for _, name := range keys {
+		if k := c.keys[facetKey(name)]; k != nil {
+			byValue += k.postings
+		}
+	}
+	return byValue < 2*size*c.postings/max(1, c.count)
 }
 
 // tally counts every value of every item of the result.
@@ -76,21 +100,25 @@ func (counter *Counter) tally(c *Catalogue, result Bits) {
 
 // collect lists the most frequent values of k, equal ones by their text.
 func (c *Catalogue) collect(facet *Facet, k *key, count func(valueID) uint32) {
-	var found []valueID
+	type counted struct {
+		id valueID
+		n  uint32
+	}
+	var found []counted
 	for _, id := range k.ids {
-		if count(id) > 0 {
-			found = append(found, id)
+		if n := count(id); n > 0 {
+			found = append(found, counted{id, n})
 		}
 	}
-	slices.SortFunc(found, func(a, b valueID) int {
-		if by := cmp.Compare(count(b), count(a)); by != 0 {
+	slices.SortFunc(found, func(a, b counted) int {
+		if by := cmp.Compare(b.n, a.n); by != 0 {
 			return by
 		}
-		return cmp.Compare(c.values[a].folded, c.values[b].folded)
+		return cmp.Compare(c.values[a.id].folded, c.values[b.id].folded)
 	})
-	for _, id := range found[:min(len(found), MaxFacetValues)] {
-		facet.Values = append(facet.Values, c.values[id].text)
-		facet.Counts = append(facet.Counts, count(id))
+	for _, f := range found[:min(len(found), MaxFacetValues)] {
+		facet.Values = append(facet.Values, c.values[f.id].text)
+		facet.Counts = append(facet.Counts, f.n)
 	}
 }
 

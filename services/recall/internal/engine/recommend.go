@@ -20,10 +20,10 @@ import (
 
 // Limits on what a recommendation starts from.
 const (
-	maxSeeds   = 20
-	maxCurrent = 10
-	// likeSeeds is for how many seeds items of like content are looked for.
-	likeSeeds = 2
+	maxSeeds   = 16
+	maxCurrent = 8
+	// likeBeside is how many items of like content are offered where other channels say more.
+	likeBeside = 50
 	// minRelated is how many items a page shows beside its own at least.
 	minRelated = 12
 	// freshFor is how long an item counts as new.
@@ -59,8 +59,7 @@ func (q *question) recommend() {
 	context := len(q.request.ContextItems) > 0
 	w := q.recipe(context)
 	q.blender.Reset(e.catalogue.Size())
-	// What is offered beyond the limit lets items that two channels know a little win over those that one knows.
-	k := q.limit + q.limit/2
+	k := q.limit
 	q.stage("filter", e.catalogue.Count(), q.allowed.Count())
 	q.lexical(w[blend.Lexical], k)
 	q.together(w[blend.Together], k)
@@ -188,14 +187,22 @@ func (q *question) session(weight float32, k int) {
 	q.offer(blend.Session, weight, k)
 }
 
-// similar offers items of like content: those that share telling words, weighed by the values that they share.
+// similar offers items of like content: those that share telling words, weighed by the values that they share. It looks for those
+// of the page's item, or else, when what shoppers did says too little, for those of the last two items that this one touched.
 func (q *question) similar(weight float32, k int) {
-	if weight == 0 || len(q.seeds) == 0 {
+	seeds := min(1, len(q.request.ContextItems))
+	if seeds == 0 && q.blender.Len() < q.limit {
+		seeds = 2
+	}
+	if weight == 0 || len(q.seeds) == 0 || seeds == 0 {
 		return
 	}
 	e := q.engine
+	if q.request.Purpose != wire.Purpose_PURPOSE_SIMILAR {
+		k = min(k, likeBeside)
+	}
 	q.tally.Reset(e.catalogue.Size())
-	for i := range q.seeds[:min(len(q.seeds), likeSeeds)] {
+	for i := range q.seeds[:min(len(q.seeds), seeds)] {
 		seed := q.seeds[i]
 		e.words.Like(&q.words, seed.Slot)
 		q.heap.Reset(k)
@@ -204,7 +211,7 @@ func (q *question) similar(weight float32, k int) {
 				q.heap.Offer(top.Entry{Score: float64(q.words.Score(s)), Tie: e.catalogue.Tie(s), Slot: s})
 			}
 		}
-		for _, entry := range q.heap.Sorted() {
+		for _, entry := range q.heap.Kept() {
 			alike := 0.3 + e.catalogue.SameKind(seed.Slot, entry.Slot)
 			q.tally.Add(entry.Slot, float32(entry.Score)*alike*e.priceLikeness(seed.Slot, entry.Slot)*seed.Weight, uint8(i+1))
 		}

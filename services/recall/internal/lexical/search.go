@@ -140,8 +140,8 @@ func (x *Index) Known(w Word) bool { return len(x.lookUp(w.Stem)) > 0 }
 
 // Limits on [Index.Like]: how many words of the item are looked for, and how many postings are read.
 const (
-	likeTerms    = 12
-	likePostings = 6000
+	likeTerms    = 8
+	likePostings = 3000
 )
 
 // Like finds the items whose words are most like those of item s, s itself left out, and scores them. It leaves them in sc.

@@ -2,7 +2,6 @@
 package top
 
 import (
-	"cmp"
 	"slices"
 
 	"github.com/haggle-commerce/haggle/services/recall/internal/catalogue"
@@ -74,10 +73,20 @@ func (h *Heap) Sorted() []Entry {
 	return h.entries
 }
 
+// Kept returns the kept entries in no order. They are the heap's until the next Reset.
+func (h *Heap) Kept() []Entry { return h.entries }
+
 // Compare orders the better entry first.
 func Compare(a, b Entry) int {
-	if by := cmp.Compare(b.Score, a.Score); by != 0 {
-		return by
+	switch {
+	case a.Score > b.Score:
+		return -1
+	case a.Score < b.Score:
+		return 1
+	case a.Tie < b.Tie:
+		return -1
+	case a.Tie > b.Tie:
+		return 1
 	}
-	return cmp.Compare(a.Tie, b.Tie)
+	return 0
 }
