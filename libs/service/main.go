@@ -23,7 +23,7 @@ const (
 
 // Main is the whole main function of a service: it reads the configuration, runs the service until SIGTERM or an interrupt,
 // drains it within 5 s and exits; a second signal exits at once. The exit code is 0 after a clean end, 1 after a fault and 2
-// when the configuration cannot be used.
+// when the configuration cannot be used. With -probe it asks the service that runs at the admin port whether it is ready instead.
 func Main[C any](name string, defaults C, run func(context.Context, Kit, C) error) {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	// From the first signal on, the next has its usual effect.
@@ -41,7 +41,8 @@ type world struct {
 // execute is Main without the process around it.
 func execute[C any](ctx context.Context, name string, c C, run func(context.Context, Kit, C) error, w world) int {
 	common := DefaultCommon()
-	if err := Load(name, &c, &common, w.args, w.env); err != nil {
+	args, probes := probing(w.args)
+	if err := Load(name, &c, &common, args, w.env); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			fmt.Fprint(w.stdout, err)
 			return exitClean
@@ -51,6 +52,13 @@ func execute[C any](ctx context.Context, name string, c C, run func(context.Cont
 			fmt.Fprintf(w.stderr, "  %v\n", fault)
 		}
 		return exitConfig
+	}
+	if probes {
+		if err := probe(ctx, common.Admin); err != nil {
+			fmt.Fprintln(w.stderr, err)
+			return exitFault
+		}
+		return exitClean
 	}
 	LimitMemory(common.Memory, w.env)
 	house, err := Open(ctx, common, Options{Log: observe.NewLogger(w.stderr, common.LogLevel, common.LogFormat)})
