@@ -123,8 +123,11 @@ func (b *Bus) try(ctx context.Context, deadline time.Time, subject string, reque
 	b.peers.watch(b.probe)
 	a := b.ask(ctx, deadline, p.direct, request, p, l.down)
 	p.waiting.Add(-1)
-	if a.ending == absent {
+	switch a.ending {
+	case absent:
 		b.forget(p, subject)
+	case busy:
+		p.shunned.Store(b.peers.now() + int64(shunFor))
 	}
 	return a
 }

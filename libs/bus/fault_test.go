@@ -13,9 +13,10 @@ import (
 	"github.com/haggle-commerce/haggle/libs/wire"
 )
 
-// overrun is by how much a call may outlive its deadline here. The promise is 10 ms; a machine that runs other tests at
-// the same time gets more.
-const overrun = 250 * time.Millisecond
+// overrun is by how much a call may outlive its deadline here. The promise is 10 ms, and 1 to 8 ms were measured on two
+// idle cores. The bound leaves room for a machine that is busy with other tests under the race detector (0.1 s and, once
+// in many runs, more); a client that blocks its caller does so for 2 s and longer.
+const overrun = time.Second
 
 // throughProxy connects a service to srv over a proxy.
 func throughProxy(t *testing.T, address, name string) (*bus.Bus, *servicetest.FaultProxy) {
@@ -26,8 +27,8 @@ func throughProxy(t *testing.T, address, name string) (*bus.Bus, *servicetest.Fa
 
 func echo(_ context.Context, request []byte) ([]byte, error) { return request, nil }
 
+// It is not parallel to the tests that burn the processor: it measures time.
 func TestEveryCallEndsInTimeAgainstABlackhole(t *testing.T) {
-	t.Parallel()
 	// Small requests leave the server's silence to the pings. Large ones fill the buffers of the sockets, so that a client
 	// that writes on the caller's goroutine would block it; the backlog finds the fault sooner than the pings.
 	t.Run("small", func(t *testing.T) { testBlackhole(t, make([]byte, 100)) })

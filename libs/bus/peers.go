@@ -18,6 +18,8 @@ const (
 	// probeAfter is how long an instance may owe an answer before it is asked whether it still listens. The server says
 	// at once when it does not, so a call whose instance was killed moves on within two of these.
 	probeAfter = 20 * time.Millisecond
+	// shunFor is how long an instance without room is avoided: a few service times.
+	shunFor = 50 * time.Millisecond
 )
 
 // A heartbeat is one of these and the instance.
@@ -35,6 +37,9 @@ type peer struct {
 	// seen and answered are when its last heartbeat and last reply came, as nanoseconds since directory.begin.
 	seen     atomic.Int64
 	answered atomic.Int64
+	// shunned is until when others are preferred, since it had no room; a busy reply is quick, and without this a full
+	// instance would owe few answers and draw every call.
+	shunned atomic.Int64
 	// gone is closed when it no longer listens.
 	gone chan struct{}
 	once sync.Once
@@ -66,15 +71,23 @@ func (d *directory) pick(subject, except string) *peer {
 	d.mu.RLock()
 	peers := d.groups[subject]
 	d.mu.RUnlock()
-	oldest := d.now() - int64(forgetAfter)
-	a := draw(peers, nil, except, oldest)
+	now := d.now()
+	a := draw(peers, nil, except, now-int64(forgetAfter))
 	if a == nil {
 		return nil
 	}
-	if b := draw(peers, a, except, oldest); b != nil && b.waiting.Load() < a.waiting.Load() {
+	if b := draw(peers, a, except, now-int64(forgetAfter)); b != nil && b.better(a, now) {
 		return b
 	}
 	return a
+}
+
+// better reports whether p should be asked rather than q.
+func (p *peer) better(q *peer, now int64) bool {
+	if full, other := p.shunned.Load() > now, q.shunned.Load() > now; full != other {
+		return other
+	}
+	return p.waiting.Load() < q.waiting.Load()
 }
 
 // draw returns a random peer that is neither the one already drawn nor the one named except and was seen since oldest.

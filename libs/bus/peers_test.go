@@ -31,6 +31,12 @@ func TestPickTakesTheBetterOfTwo(t *testing.T) {
 		if got["2"] != 0 || got["3"] != 0 || got["0"] < 1500 || got["1"] < 1500 {
 			t.Errorf("picked %v of 4000, want about half 0, half 1", got)
 		}
+		d.groups[asked][0].shunned.Store(d.now() + int64(shunFor))
+		for range 100 {
+			if p := d.pick(asked, "2"); p.instance == "0" {
+				t.Fatal("pick() = the instance that has no room, want another")
+			}
+		}
 		if p := d.pick(wire.SubjectRecall, ""); p != nil {
 			t.Errorf("pick() of another subject = %v, want nil", p)
 		}
