@@ -11,18 +11,19 @@ import (
 	"time"
 
 	"github.com/haggle-commerce/haggle/libs/service"
+	"github.com/haggle-commerce/haggle/libs/shop"
 	"github.com/haggle-commerce/haggle/services/autoscaler/internal/decide"
 )
 
 // Config says what the plan must hold to.
 type Config struct {
-	Every time.Duration `flag:"every" help:"How often a plan is made."`
-	P99   time.Duration `flag:"p99" help:"The objective for a query: 99 of 100 are answered within it."`
-	Spare float64       `flag:"spare" help:"The share by which demand may grow before the next plan, 0.2 being a fifth."`
-	Least int           `flag:"least" help:"The fewest replicas of a service that are advised."`
-	Most  int           `flag:"most" help:"The most replicas of a service that are advised."`
-	Hold  time.Duration `flag:"hold" help:"How long fewer replicas must have been enough before they are advised."`
-	Once  bool          `flag:"once" help:"Listen for a few seconds, print the plan and end."`
+	Every time.Duration `flag:"every" help:"how often a plan is made"`
+	P99   time.Duration `flag:"p99" help:"objective for a query: 99 of 100 are to be answered within it"`
+	Spare float64       `flag:"spare" help:"share by which demand may grow before the next plan; 0.2 is a fifth"`
+	Least int           `flag:"least" help:"fewest replicas of a service that are advised"`
+	Most  int           `flag:"most" help:"most replicas of a service that are advised"`
+	Hold  time.Duration `flag:"hold" help:"how long fewer replicas must have been enough before they are advised"`
+	Once  bool          `flag:"once" help:"listens for a few seconds, prints the plan and ends"`
 }
 
 // Default returns a plan every 10 s for a p99 of 50 ms.
@@ -30,29 +31,21 @@ func Default() Config {
 	return Config{Every: 10 * time.Second, P99: 50 * time.Millisecond, Spare: 0.2, Least: 1, Most: 20, Hold: 2 * time.Minute}
 }
 
-// Check returns every fault of the configuration, joined.
+// Check returns every fault, joined, each a [*shop.FieldError].
 func (c Config) Check() error {
-	var errs []error
-	fault := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
-	if c.Every < 100*time.Millisecond {
-		fault("every is %v, must be 100ms at least", c.Every)
+	var faults []error
+	require := func(ok bool, field, format string, args ...any) {
+		if !ok {
+			faults = append(faults, &shop.FieldError{Field: field, Reason: fmt.Sprintf(format, args...)})
+		}
 	}
-	if c.P99 < time.Millisecond {
-		fault("p99 is %v, must be 1ms at least", c.P99)
-	}
-	if !(c.Spare >= 0 && c.Spare <= 10) {
-		fault("spare is %v, must be between 0 and 10", c.Spare)
-	}
-	if c.Least < 1 {
-		fault("least is %d, must be 1 at least", c.Least)
-	}
-	if c.Most < c.Least || c.Most > 10_000 {
-		fault("most is %d, must be between least, %d, and 10000", c.Most, c.Least)
-	}
-	if c.Hold < 0 {
-		fault("hold is %v, must not be negative", c.Hold)
-	}
-	return errors.Join(errs...)
+	require(c.Every >= 100*time.Millisecond, "every", "want 100ms at least")
+	require(c.P99 >= time.Millisecond, "p99", "want 1ms at least")
+	require(c.Spare >= 0 && c.Spare <= 10, "spare", "want 0 to 10")
+	require(c.Least >= 1, "least", "want 1 at least")
+	require(c.Most >= c.Least && c.Most <= 10_000, "most", "want least, %d, to 10000", c.Least)
+	require(c.Hold >= 0, "hold", "want 0s at least")
+	return errors.Join(faults...)
 }
 
 func (c Config) rules() decide.Rules {

@@ -249,7 +249,7 @@ func TestCheck(t *testing.T) {
 	}
 	err := Config{Spare: -1, Hold: -1, Most: -1}.Check()
 	for _, field := range []string{"every", "p99", "spare", "least", "most", "hold"} {
-		if err == nil || !strings.Contains(err.Error(), field+" is ") {
+		if err == nil || !strings.Contains(err.Error(), field+": want ") {
 			t.Errorf("Check of nothing = %v, want a fault of %s", err, field)
 		}
 	}
@@ -257,7 +257,7 @@ func TestCheck(t *testing.T) {
 	c, common := Default(), service.DefaultCommon()
 	args := []string{"-every", "3s", "-p99", "80ms", "-once", "-least", "2", "-most", "1"}
 	err = service.Load("autoscaler", &c, &common, args, func(string) string { return "" })
-	if err == nil || !strings.Contains(err.Error(), "most is 1") || c.Every != 3*time.Second || c.P99 != 80*time.Millisecond || !c.Once || c.Least != 2 {
+	if err == nil || !strings.Contains(err.Error(), "-most") || c.Every != 3*time.Second || c.P99 != 80*time.Millisecond || !c.Once || c.Least != 2 {
 		t.Errorf("Load = %v, %+v", err, c)
 	}
 }
