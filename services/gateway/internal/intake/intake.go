@@ -132,6 +132,10 @@ func (d *Desk) event(kind shop.EventKind, e *raw, path string, now time.Time) Ou
 	if d.History {
 		if ev.Time.IsZero() {
 			out.Faults = append(out.Faults, strict.Fault{Field: "timestamp", Reason: "is missing; history needs the time of each event"})
+		} else if ev.Time.After(now.Add(5 * time.Minute)) {
+			out.Faults = append(out.Faults, strict.Fault{Field: "timestamp", Reason: "is in the future"})
+			// So that it is reported once.
+			ev.Time = now
 		}
 	} else {
 		ev.Time = shop.ClampTime(ev.Time, now)
@@ -140,7 +144,7 @@ func (d *Desk) event(kind shop.EventKind, e *raw, path string, now time.Time) Ou
 	if kind == shop.Search && ev.SearchTerm == "" {
 		out.Faults = append(out.Faults, strict.Fault{Field: "search_term", Reason: "is missing"})
 	}
-	out.Faults = append(out.Faults, faultsOf(ev.Check())...)
+	out.Faults = append(out.Faults, strict.Unfold(ev.Check())...)
 	if len(out.Faults) > 0 {
 		out.Code = Invalid
 	} else {
@@ -267,24 +271,6 @@ func contentID(ev *shop.Event, shopper shop.ShopperID, now time.Time) string {
 		number(math.Float64bits(ev.Items[i].Quantity))
 	}
 	return "c" + base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:16])
-}
-
-// faultsOf takes a joined error of package shop apart.
-func faultsOf(err error) []strict.Fault {
-	if err == nil {
-		return nil
-	}
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		var faults []strict.Fault
-		for _, e := range joined.Unwrap() {
-			faults = append(faults, faultsOf(e)...)
-		}
-		return faults
-	}
-	if f := (*shop.FieldError)(nil); errors.As(err, &f) {
-		return []strict.Fault{{Field: f.Field, Reason: f.Reason}}
-	}
-	return []strict.Fault{{Reason: err.Error()}}
 }
 
 func join(path, field string) string {

@@ -130,6 +130,9 @@ func TestTimes(t *testing.T) {
 	if got.Event.Time.Year() != 2020 {
 		t.Errorf("history is clamped to %v", got.Event.Time)
 	}
+	if got := readOne(history, `{"event":"view_item","items":[{"item_id":"a"}],"timestamp":"2030-01-01T00:00:00Z"}`); got.Status != Rejected || got.Faults[0].Field != "timestamp" {
+		t.Errorf("history from the future is %s %v", got.Status, got.Faults)
+	}
 	if got := readOne(history, `{"event":"view_item","items":[{"item_id":"a"}]}`); got.Status != Rejected || got.Faults[0].Field != "timestamp" {
 		t.Errorf("history without a time is %s %v", got.Status, got.Faults)
 	}

@@ -218,3 +218,30 @@ func fromNumber(v float64) time.Time {
 }
 
 func index(i int) string { return "[" + strconv.Itoa(i) + "]" }
+
+// ReadEnvelope reads what a document of events says of all of them, and skips the events.
+func ReadEnvelope(r *strict.Reader) Envelope {
+	var e Envelope
+	listed := false
+	for key := range r.Members {
+		switch string(key) {
+		case "events":
+			listed = true
+			if r.Next() != strict.Array {
+				r.Fault("must be an array")
+			}
+			r.Skip()
+		case "visitor_id", "client_id", "visitorId":
+			e.Visitor = readKey(r)
+		case "user_id", "userId":
+			e.User = readKey(r)
+		case "session_id", "sessionId":
+			e.Session = readKey(r)
+		}
+	}
+	r.End()
+	if !listed && len(r.Faults()) == 0 {
+		r.FaultAt("events", "is missing")
+	}
+	return e
+}

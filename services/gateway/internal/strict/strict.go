@@ -15,6 +15,7 @@ package strict
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -22,6 +23,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/haggle-commerce/haggle/libs/shop"
 )
 
 // Limits on the shape of a document.
@@ -38,6 +41,24 @@ const (
 type Fault struct {
 	Field  string
 	Reason string
+}
+
+// Unfold returns the faults in an error of package shop, each of its joined parts a [*shop.FieldError]; none for nil.
+func Unfold(err error) []Fault {
+	if err == nil {
+		return nil
+	}
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		var faults []Fault
+		for _, part := range joined.Unwrap() {
+			faults = append(faults, Unfold(part)...)
+		}
+		return faults
+	}
+	if f := (*shop.FieldError)(nil); errors.As(err, &f) {
+		return []Fault{{Field: f.Field, Reason: f.Reason}}
+	}
+	return []Fault{{Reason: err.Error()}}
 }
 
 // Reader walks one JSON document. The zero value reads nothing; see [Reader.Reset]. Reads after a syntax error return zero
