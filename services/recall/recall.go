@@ -1,0 +1,117 @@
+// Package recall finds the items that could answer a query: for a search by its words, for a recommendation by what shoppers did.
+package recall
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/haggle-commerce/haggle/libs/bus"
+	"github.com/haggle-commerce/haggle/libs/cost"
+	"github.com/haggle-commerce/haggle/libs/service"
+	"github.com/haggle-commerce/haggle/libs/wire"
+	"github.com/haggle-commerce/haggle/services/recall/internal/engine"
+)
+
+// door joins the engine to the world.
+type door struct {
+	kit     service.Kit
+	engine  *engine.Engine
+	metrics *metrics
+}
+
+// Run answers requests for candidates until ctx ends. It begins to when it has caught up with the catalogue and the events as
+// they were at the start, and follows both from then on; a model of neighbours is used from when one is published.
+func Run(ctx context.Context, kit service.Kit, c Config) error {
+	if err := c.Check(); err != nil {
+		return err
+	}
+	d := &door{kit: kit, engine: engine.New(engine.Options{
+		Shoppers: c.Shoppers, Sessions: c.Sessions,
+		TrendingHalfLife: c.TrendingHalfLife, PopularHalfLife: c.PopularHalfLife,
+	})}
+	var err error
+	if d.metrics, err = newMetrics(kit.Metrics, d.engine); err != nil {
+		return fmt.Errorf("run recall: %w", err)
+	}
+	defer d.metrics.unregister(kit.Metrics)
+
+	catalogue := newFollower(d, wire.StreamCatalog, wire.SubjectItems, d.applyItems)
+	events := newFollower(d, wire.StreamEvents, wire.SubjectEvents, d.observeEvents)
+	group, life := errgroup.WithContext(ctx)
+	group.Go(func() error { return catalogue.follow(life) })
+	group.Go(func() error { return events.follow(life) })
+	group.Go(func() error { return d.watchNeighbours(life) })
+	group.Go(func() error {
+		for _, f := range []*follower{catalogue, events} {
+			select {
+			case <-f.caughtUp:
+			case <-life.Done():
+				return nil
+			}
+		}
+		size := d.engine.Size()
+		kit.Log.Info("caught up", "items", size.Items, "words", size.Words, "shoppers", size.Shoppers, "sessions", size.Sessions)
+		return kit.Bus.Serve(life, wire.SubjectRecall, bus.Limits{Workers: c.Workers, Queue: c.Queue}, d.answer)
+	})
+	if err := group.Wait(); err != nil && ctx.Err() == nil {
+		return fmt.Errorf("run recall: %w", err)
+	}
+	return nil
+}
+
+// stageWire is the stage of the receipt for decoding the request and encoding the reply.
+const stageWire = "recall.wire"
+
+// answer answers one request. All of its CPU time is measured: the engine's by its stages, the rest as stageWire.
+func (d *door) answer(_ context.Context, payload []byte) ([]byte, error) {
+	meter := cost.Start()
+	request := &wire.RecallRequest{}
+	if err := proto.Unmarshal(payload, request); err != nil {
+		d.refuse(request, meter.Stop(), wire.Invalid)
+		return nil, wire.Errorf(wire.Invalid, "decode request: %v", err)
+	}
+	decoding := meter.Lap()
+	reply := &wire.RecallReply{}
+	if err := d.engine.Answer(request, reply, d.kit.Clock(), &meter); err != nil {
+		d.refuse(request, decoding+meter.Stop(), wire.CodeOf(err))
+		return nil, err
+	}
+	encoded, err := proto.Marshal(reply)
+	if err != nil {
+		d.refuse(request, decoding+meter.Stop(), wire.Internal)
+		return nil, fmt.Errorf("encode reply: %w", err)
+	}
+	// Two messages one after the other are one with the fields of both: so the stage that encodes can be in what it encodes.
+	coding := decoding + meter.Lap()
+	last := &wire.RecallReply{Stages: []*wire.Stage{{Name: stageWire, CpuNanos: uint64(coding), Bytes: uint64(len(payload) + len(encoded))}}}
+	if encoded, err = (proto.MarshalOptions{}).MarshalAppend(encoded, last); err != nil {
+		d.refuse(request, coding+meter.Stop(), wire.Internal)
+		return nil, fmt.Errorf("encode last stage: %w", err)
+	}
+	d.claim(request, reply, coding)
+	d.kit.Ledger.Other(meter.Stop())
+	return encoded, nil
+}
+
+// claim counts an answered request, and the CPU time that its receipt accounts for.
+func (d *door) claim(request *wire.RecallRequest, reply *wire.RecallReply, coding time.Duration) {
+	total := coding
+	for _, stage := range reply.Stages {
+		total += time.Duration(stage.CpuNanos)
+	}
+	d.kit.Ledger.Claim(total)
+	d.metrics.answered(request.Purpose, wire.OK, total)
+	for _, why := range reply.Degraded {
+		d.metrics.degraded.WithLabelValues(why).Inc()
+	}
+}
+
+// refuse counts a request that was not answered. No receipt goes back, so its CPU time is claimed by none.
+func (d *door) refuse(request *wire.RecallRequest, used time.Duration, code wire.Code) {
+	d.kit.Ledger.Other(used)
+	d.metrics.answered(request.GetPurpose(), code, used)
+}
