@@ -47,8 +47,7 @@ type process struct {
 
 // history is the vitals of one service of a process, oldest first.
 type history struct {
-	instance string
-	samples  []wire.Vitals
+	samples []wire.Vitals
 }
 
 // Add notes vitals that were heard at now. It reports whether they are believed.

@@ -110,6 +110,7 @@ func (c *Caller) exchange(conn *connection, r Request, buffer []byte) (status in
 	if err != nil {
 		return 0, buffer, false, fmt.Errorf("read answer: %w", err)
 	}
+	defer response.Body.Close()
 	out := bytes.NewBuffer(buffer)
 	n, err := io.Copy(out, io.LimitReader(response.Body, maxBody))
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
 	"net/url"
 	"strconv"
 	"time"
@@ -154,7 +155,7 @@ func post(path string, body any) caller.Request {
 	if err != nil {
 		panic("BUG: encode request: " + err.Error())
 	}
-	return caller.Request{Method: "POST", Path: path, Body: encoded}
+	return caller.Request{Method: http.MethodPost, Path: path, Body: encoded}
 }
 
 // get takes names and values of parameters in turn.
@@ -163,5 +164,5 @@ func get(path string, parameters ...string) caller.Request {
 	for i := 0; i+1 < len(parameters); i += 2 {
 		values.Set(parameters[i], parameters[i+1])
 	}
-	return caller.Request{Method: "GET", Path: path + "?" + values.Encode()}
+	return caller.Request{Method: http.MethodGet, Path: path + "?" + values.Encode()}
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -138,7 +139,7 @@ func TestNextIsAsTheAPIWantsIt(t *testing.T) {
 		if !strings.HasPrefix(r.Method+" "+u.Path, want) {
 			t.Errorf("%s asks %s %s, want %s", kind, r.Method, u.Path, want)
 		}
-		if (r.Body != nil) != (r.Method == "POST") || r.Body != nil && !json.Valid(r.Body) {
+		if (r.Body != nil) != (r.Method == http.MethodPost) || r.Body != nil && !json.Valid(r.Body) {
 			t.Errorf("%s: body %q", kind, r.Body)
 		}
 		if kind == Similar && !strings.HasPrefix(u.EscapedPath(), "/v1/items/sku%2F") {
