@@ -8,6 +8,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/haggle-commerce/haggle/libs/dataset/table"
 	"github.com/haggle-commerce/haggle/libs/shop"
 )
 
@@ -27,7 +28,7 @@ func (d *draft) attributes(key string, value any) {
 				d.attribute(key, element)
 				continue
 			}
-			name := plainName(firstText([]any{pair["name"], pair["key"], pair["label"]}))
+			name := plainName(table.FirstText([]any{pair["name"], pair["key"], pair["label"]}))
 			if name != "" {
 				d.attribute(name, pair["value"])
 			} else {
@@ -49,7 +50,7 @@ func (d *draft) attribute(key string, value any) {
 		d.report.drop("attribute: is an object")
 		return
 	}
-	for _, s := range texts(value) {
+	for _, s := range table.Texts(value) {
 		switch {
 		case len(s) > shop.MaxValueBytes || len(key) > shop.MaxValueBytes:
 			d.report.drop("attribute: is too long")
@@ -137,9 +138,9 @@ func pathOf(value any) []string {
 		var path []string
 		for _, element := range list {
 			if object, ok := element.(map[string]any); ok {
-				element = firstText(object)
+				element = table.FirstText(object)
 			}
-			path = append(path, texts(element)...)
+			path = append(path, table.Texts(element)...)
 		}
 		if len(path) == 1 {
 			return pathOf(path[0])
@@ -149,7 +150,7 @@ func pathOf(value any) []string {
 		}
 		return path
 	}
-	s := firstText(value)
+	s := table.FirstText(value)
 	if len(s) > 2 && s[0] == '[' && s[len(s)-1] == ']' {
 		s = strings.Trim(s[1:len(s)-1], ` "'`)
 	}

@@ -3,6 +3,7 @@
 package dataset
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/haggle-commerce/haggle/libs/dataset/table"
 	"github.com/haggle-commerce/haggle/libs/shop"
 )
 
@@ -22,7 +24,7 @@ var (
 	// ErrMostlyBad says that more than half of the lines were rejected: this is no such file, or its columns were misread.
 	ErrMostlyBad = errors.New("more than half of the lines are bad")
 	// ErrFormat says that the file is in no format that can be read.
-	ErrFormat = errors.New("format is not known")
+	ErrFormat = table.ErrFormat
 )
 
 // Options change how a file is read. The zero value reads what most shops export.
@@ -130,7 +132,7 @@ func (r Report) String() string {
 // again: the last one counts. It returns what became of every row, also beside an error: [ErrFormat], [ErrColumns],
 // [ErrMostlyBad], an error of the file, of emit or of ctx.
 func ReadItems(ctx context.Context, path string, o Options, emit func(shop.Item) error) (Report, error) {
-	p := &itemPlan{options: o, seen: map[uint64]struct{}{}, emit: emit}
+	p := &itemPlan{options: o, seen: map[uint64]struct{}{}, best: map[role]pick{}, emit: emit}
 	report, err := read(ctx, path, o, pass{p, 0, 1})
 	if err != nil {
 		return report, fmt.Errorf("read items of %s: %w", path, err)
@@ -177,9 +179,9 @@ func ReadEvents(ctx context.Context, path string, o Options, emit func(shop.Even
 // plan turns rows into items or events.
 type plan interface {
 	// learn sees the first rows, to find out what the columns are; it returns an error of ErrColumns where they do not do.
-	learn(rows []row, r *Report) error
+	learn(rows []table.Row, r *Report) error
 	// take uses one row: it counts it in the report as kept, rejected or duplicate. An error ends the reading.
-	take(row *row, r *Report) error
+	take(row *table.Row, r *Report) error
 	// finish emits what was held back.
 	finish(r *Report) error
 }
@@ -195,13 +197,17 @@ const sampleRows = 200
 
 // read goes through a file once. Only the sample is held.
 func read(ctx context.Context, path string, o Options, p pass) (report Report, err error) {
-	src, err := open(path)
+	src, err := table.Open(path)
 	if err != nil {
 		return report, err
 	}
-	defer func() { err = errors.Join(err, src.Close()) }()
+	defer func() {
+		err = errors.Join(err, src.Close())
+		// Faults of the sample's values are found after faults of its lines.
+		slices.SortStableFunc(report.Errors, func(a, b LineError) int { return cmp.Compare(a.Line, b.Line) })
+	}()
 	show := newProgressMeter(o.Progress, src, p)
-	var sample []row
+	var sample []table.Row
 	learnt := false
 	settle := func() error {
 		learnt = true
@@ -217,9 +223,9 @@ func read(ctx context.Context, path string, o Options, p pass) (report Report, e
 		return nil
 	}
 	for {
-		var next row
-		err := src.next(&next)
-		var bad LineError
+		var next table.Row
+		err := src.Next(&next)
+		var bad table.RowError
 		switch {
 		case errors.Is(err, io.EOF):
 			if !learnt {
@@ -237,7 +243,7 @@ func read(ctx context.Context, path string, o Options, p pass) (report Report, e
 			return report, nil
 		case errors.As(err, &bad):
 			report.Read++
-			report.reject(bad.Line, bad.Field, bad.Reason)
+			report.reject(bad.Line, "", bad.Reason)
 		case err != nil:
 			return report, fmt.Errorf("after %d rows: %w", report.Read, err)
 		default:
@@ -290,12 +296,12 @@ func listed(names []string) string {
 // progressMeter calls back at most four times a second.
 type progressMeter struct {
 	call func(Progress)
-	src  *source
+	src  *table.File
 	pass pass
 	due  time.Time
 }
 
-func newProgressMeter(call func(Progress), src *source, p pass) *progressMeter {
+func newProgressMeter(call func(Progress), src *table.File, p pass) *progressMeter {
 	return &progressMeter{call: call, src: src, pass: p, due: time.Now().Add(progressEvery)}
 }
 
@@ -307,16 +313,16 @@ func (m *progressMeter) now(rows int) {
 	}
 	if now := time.Now(); now.After(m.due) {
 		m.due = now.Add(progressEvery)
-		m.tell(m.src.read(), rows)
+		m.tell(m.src.BytesRead(), rows)
 	}
 }
 
 func (m *progressMeter) last(rows int) {
 	if m.call != nil && m.pass.number == m.pass.total-1 {
-		m.tell(m.src.size, rows)
+		m.tell(m.src.Size(), rows)
 	}
 }
 
 func (m *progressMeter) tell(bytes int64, rows int) {
-	m.call(Progress{Bytes: int64(m.pass.number)*m.src.size + bytes, Total: int64(m.pass.total) * m.src.size, Rows: rows})
+	m.call(Progress{Bytes: int64(m.pass.number)*m.src.Size() + bytes, Total: int64(m.pass.total) * m.src.Size(), Rows: rows})
 }

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/haggle-commerce/haggle/libs/dataset/table"
 	"github.com/haggle-commerce/haggle/libs/shop"
 )
 
@@ -38,7 +39,7 @@ func newEventPlan(o Options, move time.Duration, emit func(shop.Event) error) *e
 	return p
 }
 
-func (p *eventPlan) learn(rows []row, r *Report) error {
+func (p *eventPlan) learn(rows []table.Row, r *Report) error {
 	p.columns = newColumns(eventNames, false)
 	if len(rows) == 0 {
 		return nil
@@ -46,11 +47,11 @@ func (p *eventPlan) learn(rows []row, r *Report) error {
 	has := map[role]bool{}
 	r.Columns = map[string]string{}
 	for i := range rows {
-		for _, f := range unwrapped(rows[i].fields) {
-			c := p.columns.of(f.name)
+		for _, f := range unwrapped(rows[i].Fields) {
+			c := p.columns.of(f.Name)
 			has[c.role] = true
-			if r.Columns[f.name] = string(c.role); c.role == "" {
-				r.Columns[f.name] = "not used"
+			if r.Columns[f.Name] = string(c.role); c.role == "" {
+				r.Columns[f.Name] = "not used"
 			}
 		}
 	}
@@ -78,41 +79,41 @@ func (p *eventPlan) learn(rows []row, r *Report) error {
 
 // unwrapped puts the fields of objects that only wrap others in their place: GA4's ecommerce, Google Retail's userInfo; and
 // those of the events of a request to the events endpoint, for [eventPlan.learn].
-func unwrapped(fields []field) []field {
-	if len(fields) == 1 && fields[0].name == "events" {
-		if list, ok := fields[0].value.([]any); ok && len(list) > 0 {
+func unwrapped(fields []table.Field) []table.Field {
+	if len(fields) == 1 && fields[0].Name == "events" {
+		if list, ok := fields[0].Value.([]any); ok && len(list) > 0 {
 			if object, ok := list[0].(map[string]any); ok {
-				var inner row
-				inner.setFields(object)
-				return unwrapped(inner.fields)
+				var inner table.Row
+				inner.SetFields(object)
+				return unwrapped(inner.Fields)
 			}
 		}
 	}
-	wraps := func(f field) bool {
-		_, object := f.value.(map[string]any)
-		name := plainName(f.name)
+	wraps := func(f table.Field) bool {
+		_, object := f.Value.(map[string]any)
+		name := plainName(f.Name)
 		return object && (name == "ecommerce" || name == "user_info" || name == "properties" || name == "data")
 	}
 	if !slices.ContainsFunc(fields, wraps) {
 		return fields
 	}
-	var all []field
+	var all []table.Field
 	for _, f := range fields {
 		if !wraps(f) {
 			all = append(all, f)
 			continue
 		}
-		var inner row
-		inner.setFields(f.value.(map[string]any))
-		all = append(all, inner.fields...)
+		var inner table.Row
+		inner.SetFields(f.Value.(map[string]any))
+		all = append(all, inner.Fields...)
 	}
 	return all
 }
 
-func (p *eventPlan) take(r *row, report *Report) error {
-	if len(r.fields) == 1 && r.fields[0].name == "events" {
-		if list, ok := r.fields[0].value.([]any); ok {
-			return p.takeBatch(r.line, list, report)
+func (p *eventPlan) take(r *table.Row, report *Report) error {
+	if len(r.Fields) == 1 && r.Fields[0].Name == "events" {
+		if list, ok := r.Fields[0].Value.([]any); ok {
+			return p.takeBatch(r.Line, list, report)
 		}
 	}
 	return p.takeOne(r, report)
@@ -127,13 +128,13 @@ func (p *eventPlan) takeBatch(line int, list []any, report *Report) error {
 			report.reject(line, fmt.Sprintf("events[%d]", i), "is no object")
 			continue
 		}
-		inner := row{line: line}
-		inner.setFields(object)
+		inner := table.Row{Line: line}
+		inner.SetFields(object)
 		content, err := json.Marshal(object)
 		if err != nil {
 			return fmt.Errorf("line %d: %w", line, err)
 		}
-		inner.content = append(content, byte(i), byte(i>>8))
+		inner.Content = append(content, byte(i), byte(i>>8))
 		if err := p.takeOne(&inner, report); err != nil {
 			return err
 		}
@@ -141,7 +142,7 @@ func (p *eventPlan) takeBatch(line int, list []any, report *Report) error {
 	return nil
 }
 
-func (p *eventPlan) takeOne(r *row, report *Report) error {
+func (p *eventPlan) takeOne(r *table.Row, report *Report) error {
 	e, flat, bad := p.event(r)
 	if bad == nil {
 		named := e.ID != ""
@@ -158,7 +159,7 @@ func (p *eventPlan) takeOne(r *row, report *Report) error {
 		}
 	}
 	if bad != nil {
-		report.reject(r.line, bad.Field, bad.Reason)
+		report.reject(r.Line, bad.Field, bad.Reason)
 		return nil
 	}
 	report.Kept++
@@ -199,24 +200,24 @@ func (p *eventPlan) send(e *shop.Event, report *Report) error {
 
 // contentID stands in for a missing event id: the first half of the SHA-256 of the line number and the content, so that the
 // same file read again gives the same events.
-func contentID(r *row) string {
+func contentID(r *table.Row) string {
 	h := sha256.New()
-	h.Write(strconv.AppendInt(nil, int64(r.line), 10))
+	h.Write(strconv.AppendInt(nil, int64(r.Line), 10))
 	h.Write([]byte{':'})
-	h.Write(r.content)
+	h.Write(r.Content)
 	return hex.EncodeToString(h.Sum(nil)[:16])
 }
 
 // event reads one row. flat says that the row holds one item in columns of its own, and not a list of items.
-func (p *eventPlan) event(r *row) (e shop.Event, flat bool, bad *shop.FieldError) {
+func (p *eventPlan) event(r *table.Row) (e shop.Event, flat bool, bad *shop.FieldError) {
 	best := map[role]pick{}
-	for _, f := range unwrapped(r.fields) {
-		if s, isText := f.value.(string); f.value == nil || isText && missing(strings.TrimSpace(s)) {
+	for _, f := range unwrapped(r.Fields) {
+		if s, isText := f.Value.(string); f.Value == nil || isText && table.Missing(strings.TrimSpace(s)) {
 			continue
 		}
-		if c := p.columns.of(f.name); c.role != "" {
+		if c := p.columns.of(f.Name); c.role != "" {
 			if old, ok := best[c.role]; !ok || c.rank < old.rank {
-				best[c.role] = pick{c.rank, f.name, f.value}
+				best[c.role] = pick{c.rank, f.Name, f.Value}
 			}
 		}
 	}
@@ -242,27 +243,27 @@ func (p *eventPlan) event(r *row) (e shop.Event, flat bool, bad *shop.FieldError
 
 // head fills all but the items.
 func (p *eventPlan) head(e *shop.Event, best map[role]pick) *shop.FieldError {
-	e.ID = firstText(best[roleEventID].value)
+	e.ID = table.FirstText(best[roleEventID].value)
 	if e.Kind = p.kind; p.hasKind {
-		e.Kind = kindOf(firstText(best[roleEvent].value))
+		e.Kind = kindOf(table.FirstText(best[roleEvent].value))
 	}
 	at, ok := best[roleTime]
 	if !ok {
 		return &shop.FieldError{Field: "timestamp", Reason: "is missing"}
 	}
-	t, err := moment(at.value)
+	t, err := table.Moment(at.value)
 	if err != nil {
 		return &shop.FieldError{Field: "timestamp", Reason: fmt.Sprintf("%v (column %s)", err, at.key)}
 	}
 	e.Time = t
-	e.Shopper = shop.ShopperID(firstText(best[roleShopper].value))
-	e.Session = shop.SessionID(firstText(best[roleSession].value))
-	e.Placement = shop.Placement(firstText(best[rolePlacement].value))
-	e.SearchTerm = firstText(best[roleSearch].value)
-	e.Transaction = firstText(best[roleTransaction].value)
-	e.Currency = firstText(best[roleCurrency].value)
-	e.Request = shop.RequestID(firstText(best[roleRequest].value))
-	e.Model = firstText(best[roleModel].value)
+	e.Shopper = shop.ShopperID(table.FirstText(best[roleShopper].value))
+	e.Session = shop.SessionID(table.FirstText(best[roleSession].value))
+	e.Placement = shop.Placement(table.FirstText(best[rolePlacement].value))
+	e.SearchTerm = table.FirstText(best[roleSearch].value)
+	e.Transaction = table.FirstText(best[roleTransaction].value)
+	e.Currency = table.FirstText(best[roleCurrency].value)
+	e.Request = shop.RequestID(table.FirstText(best[roleRequest].value))
+	e.Model = table.FirstText(best[roleModel].value)
 	e.Verified, _ = best[roleVerified].value.(bool)
 	if consent, ok := best[roleConsent].value.(map[string]any); ok {
 		if allowed, ok := consent["personalization"].(bool); ok && !allowed {
@@ -270,7 +271,7 @@ func (p *eventPlan) head(e *shop.Event, best map[role]pick) *shop.FieldError {
 		}
 	}
 	if value, ok := best[roleValue]; ok {
-		x, _, err := number(value.value)
+		x, _, err := table.Number(value.value)
 		if err != nil {
 			return &shop.FieldError{Field: "value", Reason: fmt.Sprintf("%v (column %s)", err, value.key)}
 		}
@@ -311,9 +312,9 @@ func kindOf(name string) shop.EventKind {
 // items reads a list of items: objects or keys, or a text of either.
 func (p *eventPlan) items(value any) ([]shop.EventItem, *shop.FieldError) {
 	if s, ok := value.(string); ok {
-		var inner row
-		if strings.HasPrefix(strings.TrimSpace(s), "[") && inner.decode([]byte(`{"items":`+s+`}`)) == nil {
-			return p.items(inner.fields[0].value)
+		var inner table.Row
+		if strings.HasPrefix(strings.TrimSpace(s), "[") && inner.Decode([]byte(`{"items":`+s+`}`)) == nil {
+			return p.items(inner.Fields[0].Value)
 		}
 		var keys []any
 		for _, key := range strings.FieldsFunc(s, func(r rune) bool { return strings.ContainsRune(" ,;|[]'\"", r) }) {
@@ -340,7 +341,7 @@ func (p *eventPlan) items(value any) ([]shop.EventItem, *shop.FieldError) {
 func (p *eventPlan) listItem(element any) (item shop.EventItem, bad *shop.FieldError) {
 	object, ok := element.(map[string]any)
 	if !ok {
-		item.ID = shop.ItemID(firstText(element))
+		item.ID = shop.ItemID(table.FirstText(element))
 		return item, nil
 	}
 	rank := math.MaxInt
@@ -352,11 +353,11 @@ func (p *eventPlan) listItem(element any) (item shop.EventItem, bad *shop.FieldE
 		if value == nil {
 			continue
 		}
-		x, _, err := number(value)
+		x, _, err := table.Number(value)
 		switch c.role {
 		case roleItem:
 			if c.rank < rank {
-				rank, item.ID = c.rank, shop.ItemID(firstText(value))
+				rank, item.ID = c.rank, shop.ItemID(table.FirstText(value))
 			}
 			continue
 		case roleIndex:
@@ -377,11 +378,11 @@ func (p *eventPlan) listItem(element any) (item shop.EventItem, bad *shop.FieldE
 
 // flatItem reads the item of a row that holds one. Less than nothing bought is a refund, as in the logs of retailers.
 func flatItem(best map[role]pick, e *shop.Event) (item shop.EventItem, bad *shop.FieldError) {
-	item.ID = shop.ItemID(firstText(best[roleItem].value))
+	item.ID = shop.ItemID(table.FirstText(best[roleItem].value))
 	read := func(r role) (x float64) {
 		if at, ok := best[r]; ok {
 			var err error
-			if x, _, err = number(at.value); err != nil && bad == nil {
+			if x, _, err = table.Number(at.value); err != nil && bad == nil {
 				bad = &shop.FieldError{Field: string(r), Reason: fmt.Sprintf("%v (column %s)", err, at.key)}
 			}
 		}

@@ -12,6 +12,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/haggle-commerce/haggle/libs/dataset/table"
 	"github.com/haggle-commerce/haggle/libs/shop"
 )
 
@@ -24,6 +25,8 @@ type itemPlan struct {
 	composed bool
 	// scale divides prices.
 	scale float64
+	// best is used again for every row.
+	best map[role]pick
 	// seen holds a 64-bit hash of each key, 16 bytes or so an item; two keys with one hash would only be counted wrongly.
 	seen map[uint64]struct{}
 }
@@ -44,13 +47,17 @@ type pick struct {
 	value any
 }
 
-func (p *itemPlan) learn(rows []row, r *Report) error {
+func (p *itemPlan) learn(rows []table.Row, r *Report) error {
 	p.columns = newColumns(itemNames, true)
 	if len(rows) == 0 {
 		return nil
 	}
 	names := columnNames(rows)
-	if names["vendor"] && names["type"] {
+	plain := map[string]bool{}
+	for name := range names {
+		plain[plainName(name)] = true
+	}
+	if plain["vendor"] && plain["type"] {
 		// Shopify calls the narrowest category so; elsewhere a type may be anything.
 		p.columns.byName["type"] = p.columns.byName["product_type"]
 	}
@@ -75,29 +82,29 @@ func (p *itemPlan) learn(rows []row, r *Report) error {
 		return fmt.Errorf("%w: found %s; expected %s", ErrColumns, listed(slices.Sorted(maps.Keys(names))), strings.Join(missing, " and "))
 	}
 	if p.scale = p.options.PriceScale; p.scale == 0 {
-		p.scale = priceScale(names, rows)
+		p.scale = priceScale(plain, rows)
 	}
 	return nil
 }
 
-func columnNames(rows []row) map[string]bool {
+func columnNames(rows []table.Row) map[string]bool {
 	names := map[string]bool{}
 	for i := range rows {
-		for _, f := range rows[i].fields {
-			names[f.name] = true
+		for _, f := range rows[i].Fields {
+			names[f.Name] = true
 		}
 	}
 	return names
 }
 
 // priceScale knows an Icecat product export, which has cents; see [Options.PriceScale].
-func priceScale(names map[string]bool, rows []row) float64 {
-	if !names["supplier"] || !names["ean"] || !names["img_high"] && !names["img_500x500"] {
+func priceScale(plain map[string]bool, rows []table.Row) float64 {
+	if !plain["supplier"] || !plain["ean"] || !plain["img_high"] && !plain["img_500x500"] {
 		return 1
 	}
 	for i := range rows {
-		for _, f := range rows[i].fields {
-			if x, _, err := number(f.value); f.name == "price" && (err != nil || x != math.Trunc(x)) {
+		for _, f := range rows[i].Fields {
+			if x, _, err := table.Number(f.Value); f.Name == "price" && (err != nil || x != math.Trunc(x)) {
 				return 1
 			}
 		}
@@ -105,10 +112,10 @@ func priceScale(names map[string]bool, rows []row) float64 {
 	return 100
 }
 
-func (p *itemPlan) take(row *row, r *Report) error {
+func (p *itemPlan) take(row *table.Row, r *Report) error {
 	item, bad := p.item(row, r)
 	if bad != nil {
-		r.reject(row.line, bad.Field, bad.Reason)
+		r.reject(row.Line, bad.Field, bad.Reason)
 		return nil
 	}
 	key := hash(string(item.ID))
@@ -120,7 +127,7 @@ func (p *itemPlan) take(row *row, r *Report) error {
 	}
 	r.Emitted++
 	if err := p.emit(item); err != nil {
-		return fmt.Errorf("emit line %d: %w", row.line, err)
+		return fmt.Errorf("emit line %d: %w", row.Line, err)
 	}
 	return nil
 }
@@ -136,13 +143,14 @@ func hash(s string) uint64 {
 	return h
 }
 
-func (p *itemPlan) item(r *row, report *Report) (shop.Item, *shop.FieldError) {
-	d := &draft{report: report, best: map[role]pick{}}
-	for _, f := range r.fields {
-		if s, isText := f.value.(string); f.value == nil || isText && missing(strings.TrimSpace(s)) {
+func (p *itemPlan) item(r *table.Row, report *Report) (shop.Item, *shop.FieldError) {
+	clear(p.best)
+	d := &draft{report: report, best: p.best}
+	for _, f := range r.Fields {
+		if s, isText := f.Value.(string); f.Value == nil || isText && table.Missing(strings.TrimSpace(s)) {
 			continue
 		}
-		d.gather(p.columns.of(f.name), f.value)
+		d.gather(p.columns.of(f.Name), f.Value)
 	}
 	if bad := p.prices(d); bad != nil {
 		return d.Item, bad
@@ -150,7 +158,7 @@ func (p *itemPlan) item(r *row, report *Report) (shop.Item, *shop.FieldError) {
 	d.plainFields()
 	d.categories(p.composed)
 	if p.composed {
-		d.Title = composeTitle(d.Categories, d.Brand, firstText(d.best[roleSize].value))
+		d.Title = composeTitle(d.Categories, d.Brand, table.FirstText(d.best[roleSize].value))
 	}
 	if d.Title == "" {
 		d.Title = d.Titles["en"]
@@ -218,7 +226,7 @@ func (d *draft) titles(tag string, value any) {
 	case "zh_cn", "zh_hans", "zh-CN", "zh-Hans":
 		tag = "zh"
 	}
-	title := tidy(firstText(value))
+	title := tidy(table.FirstText(value))
 	if title == "" || tag == "titles" {
 		return
 	}
@@ -241,12 +249,12 @@ func (p *itemPlan) prices(d *draft) *shop.FieldError {
 		if amount["amount"] != nil {
 			chosen.value = amount["amount"]
 		}
-		d.Currency = firstText(amount["currency"])
+		d.Currency = table.FirstText(amount["currency"])
 	}
 	if chosen.value == nil {
 		return nil
 	}
-	price, currency, err := number(chosen.value)
+	price, currency, err := table.Number(chosen.value)
 	if err != nil {
 		return &shop.FieldError{Field: "price", Reason: fmt.Sprintf("%v (column %s)", err, chosen.key)}
 	}
@@ -256,7 +264,7 @@ func (p *itemPlan) prices(d *draft) *shop.FieldError {
 	if d.Currency == "" {
 		d.Currency = currency
 	}
-	if named := firstText(d.best[roleCurrency].value); named != "" {
+	if named := table.FirstText(d.best[roleCurrency].value); named != "" {
 		d.Currency = named
 	}
 	if d.Currency == "" {
@@ -267,9 +275,9 @@ func (p *itemPlan) prices(d *draft) *shop.FieldError {
 
 // plainFields fills what needs no other column.
 func (d *draft) plainFields() {
-	d.ID = shop.ItemID(firstText(d.best[roleID].value))
-	d.Title = tidy(firstText(d.best[roleTitle].value))
-	d.Brand = tidy(firstText(d.best[roleBrand].value))
+	d.ID = shop.ItemID(table.FirstText(d.best[roleID].value))
+	d.Title = tidy(table.FirstText(d.best[roleTitle].value))
+	d.Brand = tidy(table.FirstText(d.best[roleBrand].value))
 	d.Description = d.describe(d.best[roleDescription].value)
 	d.ImageURL = d.address("image", d.best[roleImage].value)
 	d.URL = d.address("url", d.best[roleURL].value)
@@ -279,21 +287,21 @@ func (d *draft) plainFields() {
 		if value == nil {
 			continue
 		}
-		t, err := moment(value)
+		t, err := table.Moment(value)
 		if err != nil {
 			d.report.drop(string(r) + ": is no time")
 			continue
 		}
 		*at = t
 	}
-	if f := firstText(d.best[roleCurrency].value); d.Currency == "" {
+	if f := table.FirstText(d.best[roleCurrency].value); d.Currency == "" {
 		d.Currency = f
 	}
 }
 
 // describe joins the paragraphs of a description, takes tags of HTML out, and cuts what is too long.
 func (d *draft) describe(value any) string {
-	s := strings.Join(texts(value), "\n")
+	s := strings.Join(table.Texts(value), "\n")
 	if strings.Contains(s, "<") || strings.Contains(s, "&") {
 		s = plainHTML(s)
 	}
@@ -342,7 +350,7 @@ func tidy(s string) string {
 
 // address keeps an address that a browser can open; the name of a file alone is none.
 func (d *draft) address(what string, value any) string {
-	s := firstText(value)
+	s := table.FirstText(value)
 	if first, _, several := strings.Cut(s, ", "); several {
 		s = first
 	}
@@ -366,9 +374,10 @@ func isAddress(s string) bool {
 // availability reads a word for it, or a number of pieces.
 func (d *draft) availability() shop.Availability {
 	if value := d.best[roleAvailability].value; value != nil {
-		word := strings.ToLower(firstText(value))
-		word = word[strings.LastIndexByte(word, '/')+1:]
-		switch strings.NewReplacer(" ", "", "_", "", "-", "").Replace(word) {
+		word := table.FirstText(value)
+		// schema.org writes https://schema.org/InStock.
+		word = strings.ReplaceAll(plainName(word[strings.LastIndexByte(word, '/')+1:]), "_", "")
+		switch word {
 		case "instock", "available", "yes", "true", "y", "limitedavailability", "instoreonly", "onlineonly":
 			return shop.InStock
 		case "outofstock", "soldout", "unavailable", "notavailable", "discontinued", "no", "false", "n", "oos":
@@ -376,7 +385,7 @@ func (d *draft) availability() shop.Availability {
 		case "preorder", "presale", "backorder", "onbackorder":
 			return shop.Preorder
 		}
-		if pieces, _, err := number(value); err == nil {
+		if pieces, _, err := table.Number(value); err == nil {
 			return stocked(pieces)
 		}
 		if word != "" {
@@ -384,7 +393,7 @@ func (d *draft) availability() shop.Availability {
 		}
 	}
 	if value := d.best[roleStock].value; value != nil {
-		if pieces, _, err := number(value); err == nil {
+		if pieces, _, err := table.Number(value); err == nil {
 			return stocked(pieces)
 		}
 		d.report.drop("stock: is no number")

@@ -84,7 +84,7 @@ func unfold(s string) string {
 		i += width
 	}
 	word(s[from:])
-	return strings.NewReplacer(":", ": ").Replace(strings.Join(strings.Fields(strings.ReplaceAll(b.String(), ": ", ":")), " "))
+	return strings.Join(strings.Fields(strings.ReplaceAll(b.String(), ":", ": ")), " ")
 }
 
 // titleCase writes a text in capitals with capitals at the beginning of its words alone.

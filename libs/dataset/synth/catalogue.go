@@ -137,7 +137,7 @@ func (c *catalogue) makeItems(o Options, start time.Time, emit func(shop.Item) e
 	for _, shelf := range c.byKind {
 		for rank, at := range shuffled(r, shelf) {
 			p := &c.products[at]
-			p.appeal = float32(math.Exp(0.35*float64(p.quality)) / (float64(rank)+2))
+			p.appeal = float32(math.Exp(0.35*float64(p.quality)) / (float64(rank) + 2))
 		}
 	}
 	return nil

@@ -1,4 +1,5 @@
-package dataset
+// Package table reads the rows of CSV, TSV, JSON lines, JSON arrays and Parquet files, plain or gzipped, and the values in them.
+package table
 
 import (
 	"bufio"
@@ -11,31 +12,54 @@ import (
 	"strings"
 )
 
-// row is one line of a table: its columns with their values, in order. A value is nil, a string, a json.Number, a bool, an
-// int64, a float64, a time.Time, a []any or a map[string]any of the same.
-type row struct {
-	line   int
-	fields []field
-	// content is what the row was read from, for the hash that stands in for a missing id.
-	content []byte
+// ErrFormat says that a file is in no format that can be read.
+var ErrFormat = errors.New("format is not known")
+
+// Row is one line of a table: its columns with their values, in the order of the file, or by name where it has none. A value
+// is nil, a string, a json.Number, a bool, an int64, a float64, a time.Time, a []any or a map[string]any of the same.
+type Row struct {
+	// Line counts from 1 and includes a header; in Parquet and in a JSON array it is the number of the row.
+	Line   int
+	Fields []Field
+	// Content is what the row was read from, for a hash of it.
+	Content []byte
 }
 
-type field struct {
-	name  string
-	value any
+// Field is one column of a row.
+type Field struct {
+	Name  string
+	Value any
 }
 
-// rowReader reads row after row. A LineError is about one row, and the next call goes on behind it; io.EOF ends the file.
-type rowReader interface{ next(*row) error }
+// RowError says why one row cannot be read. The rows behind it can.
+type RowError struct {
+	Line   int
+	Reason string
+}
 
-// source is an open file.
-type source struct {
-	rowReader
+// Error implements error.
+func (e RowError) Error() string { return fmt.Sprintf("line %d %s", e.Line, e.Reason) }
+
+// rowReader reads row after row. A RowError is about one row, and the next call goes on behind it; io.EOF ends the file.
+type rowReader interface{ Next(*Row) error }
+
+// File is an open table. It is not for several goroutines at once.
+type File struct {
+	rows  rowReader
 	file  *os.File
 	size  int64
 	bytes *countingReader
 	clean func() error
 }
+
+// Next reads the next row. It returns a [RowError] when only this row is bad, and io.EOF at the end.
+func (s *File) Next(r *Row) error { return s.rows.Next(r) }
+
+// Size is how many bytes the file has on the disk, packed where it is packed.
+func (s *File) Size() int64 { return s.size }
+
+// BytesRead is how many of them were read.
+func (s *File) BytesRead() int64 { return min(s.bytes.n, s.size) }
 
 type countingReader struct {
 	io.Reader
@@ -48,10 +72,8 @@ func (c *countingReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-func (s *source) read() int64 { return min(s.bytes.n, s.size) }
-
 // Close closes the file and removes what was unpacked for it.
-func (s *source) Close() error {
+func (s *File) Close() error {
 	err := s.file.Close()
 	if s.clean != nil {
 		err = errors.Join(err, s.clean())
@@ -59,20 +81,20 @@ func (s *source) Close() error {
 	return err
 }
 
-// open finds out what the file is, by its first bytes and, where these leave it open, by its name.
-func open(path string) (*source, error) {
+// Open finds out what a file is, by its first bytes and, where these leave it open, by its name.
+func Open(path string) (*File, error) {
 	file, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
-	s := &source{file: file, bytes: &countingReader{Reader: file}}
+	s := &File{file: file, bytes: &countingReader{Reader: file}}
 	info, err := file.Stat()
 	if err == nil && info.IsDir() {
 		err = fmt.Errorf("%w: it is a folder", ErrFormat)
 	}
 	if err == nil {
 		s.size = info.Size()
-		s.rowReader, err = s.detect(path)
+		s.rows, err = s.detect(path)
 	}
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
@@ -82,7 +104,7 @@ func open(path string) (*source, error) {
 
 const bufferBytes = 256 << 10
 
-func (s *source) detect(path string) (rowReader, error) {
+func (s *File) detect(path string) (rowReader, error) {
 	in := bufio.NewReaderSize(s.bytes, bufferBytes)
 	name := strings.ToLower(path)
 	if head, _ := in.Peek(2); bytes.Equal(head, []byte{0x1f, 0x8b}) {
@@ -161,6 +183,8 @@ type lines struct {
 	number int
 	// back holds lines that were read too far, the next one last.
 	back []string
+	// long says that the line behind those is too long, as was found out by reading too far.
+	long bool
 	buf  []byte
 }
 
@@ -178,6 +202,11 @@ func (l *lines) next() (string, error) {
 		return line, nil
 	}
 	l.buf = l.buf[:0]
+	if l.long {
+		l.long = false
+		l.number++
+		return "", errLongLine
+	}
 	long := false
 	for {
 		part, err := l.in.ReadSlice('\n')

@@ -1,4 +1,4 @@
-package dataset
+package table
 
 import (
 	"encoding/binary"
@@ -33,6 +33,14 @@ const parquetBatch = 256
 
 func newParquetReader(count *countingReader, at io.ReaderAt, size int64) (_ *parquetReader, err error) {
 	defer guard(&err)
+	// The library makes room for the footer before it looks whether the file has one of that length.
+	var tail [8]byte
+	if _, err := at.ReadAt(tail[:], max(size-8, 0)); size < 12 || err != nil || string(tail[4:]) != "PAR1" {
+		return nil, fmt.Errorf("%w: the Parquet file has no end: %w", ErrFormat, errors.Join(err, io.ErrUnexpectedEOF))
+	}
+	if footer := int64(binary.LittleEndian.Uint32(tail[:])); footer > size-12 {
+		return nil, fmt.Errorf("%w: the Parquet file claims a footer of %d bytes and has %d", ErrFormat, footer, size)
+	}
 	file, err := parquet.OpenFile(at, size)
 	if err != nil {
 		return nil, fmt.Errorf("%w: open Parquet: %w", ErrFormat, err)
@@ -52,7 +60,7 @@ func newParquetReader(count *countingReader, at io.ReaderAt, size int64) (_ *par
 }
 
 // unpackParquet unpacks a gzipped Parquet file into a temporary one, because Parquet is read from its end.
-func (s *source) unpackParquet(in io.Reader) (rowReader, error) {
+func (s *File) unpackParquet(in io.Reader) (rowReader, error) {
 	file, err := os.CreateTemp("", "dataset-*.parquet")
 	if err != nil {
 		return nil, err
@@ -72,7 +80,7 @@ func guard(err *error) {
 	}
 }
 
-func (p *parquetReader) next(r *row) (err error) {
+func (p *parquetReader) Next(r *Row) (err error) {
 	defer guard(&err)
 	if len(p.ready) == 0 {
 		clear(p.batch)
@@ -94,19 +102,19 @@ func (p *parquetReader) next(r *row) (err error) {
 	if p.total > 0 {
 		p.count.n = p.size * int64(p.line) / p.total
 	}
-	r.line = p.line
-	r.fields = make([]field, 0, len(p.columns))
+	r.Line = p.line
+	r.Fields = make([]Field, 0, len(p.columns))
 	for _, name := range p.columns {
 		value := plain(values[name])
 		if days, isNumber := value.(int64); isNumber && p.dates[name] {
 			value = time.Unix(days*86400, 0).UTC()
 		}
 		values[name] = value
-		r.fields = append(r.fields, field{name, value})
+		r.Fields = append(r.Fields, Field{name, value})
 	}
 	// The keys of a map are written in order, so that the content is the same each time.
-	if r.content, err = json.Marshal(values); err != nil {
-		r.content = []byte(fmt.Sprint(values))
+	if r.Content, err = json.Marshal(values); err != nil {
+		r.Content = []byte(fmt.Sprint(values))
 	}
 	return nil
 }

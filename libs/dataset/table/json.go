@@ -1,4 +1,4 @@
-package dataset
+package table
 
 import (
 	"bufio"
@@ -15,11 +15,11 @@ import (
 // jsonLines reads one JSON object a line.
 type jsonLines struct{ lines *lines }
 
-func (j *jsonLines) next(r *row) error {
+func (j *jsonLines) Next(r *Row) error {
 	for {
 		line, err := j.lines.next()
 		if errors.Is(err, errLongLine) {
-			return LineError{Line: j.lines.number, Reason: err.Error()}
+			return RowError{Line: j.lines.number, Reason: err.Error()}
 		}
 		if err != nil {
 			return err
@@ -27,33 +27,34 @@ func (j *jsonLines) next(r *row) error {
 		if strings.TrimSpace(line) == "" {
 			continue
 		}
-		r.line, r.content = j.lines.number, []byte(line)
-		return r.decode(r.content)
+		r.Line, r.Content = j.lines.number, []byte(line)
+		return r.Decode(r.Content)
 	}
 }
 
-// decode fills the fields with those of a JSON object, sorted by name.
-func (r *row) decode(text []byte) error {
+// Decode fills the fields with those of a JSON object, sorted by name.
+func (r *Row) Decode(text []byte) error {
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.UseNumber()
 	var object map[string]any
 	if err := d.Decode(&object); err != nil {
-		return LineError{Line: r.line, Reason: "is no JSON object: " + jsonReason(err)}
+		return RowError{Line: r.Line, Reason: "is no JSON object: " + jsonReason(err)}
 	}
 	if object == nil {
-		return LineError{Line: r.line, Reason: "is no JSON object: null"}
+		return RowError{Line: r.Line, Reason: "is no JSON object: null"}
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return LineError{Line: r.line, Reason: "has something behind its JSON object"}
+		return RowError{Line: r.Line, Reason: "has something behind its JSON object"}
 	}
-	r.setFields(object)
+	r.SetFields(object)
 	return nil
 }
 
-func (r *row) setFields(object map[string]any) {
-	r.fields = r.fields[:0]
+// SetFields fills the fields with those of an object, sorted by name.
+func (r *Row) SetFields(object map[string]any) {
+	r.Fields = r.Fields[:0]
 	for _, name := range slices.Sorted(maps.Keys(object)) {
-		r.fields = append(r.fields, field{name, object[name]})
+		r.Fields = append(r.Fields, Field{name, object[name]})
 	}
 }
 
@@ -96,7 +97,7 @@ func newDocumentReader(in *bufio.Reader) (rowReader, error) {
 	}
 }
 
-func (j *documents) next(r *row) error {
+func (j *documents) Next(r *Row) error {
 	if !j.decoder.More() {
 		if _, err := j.decoder.Token(); err != nil && !errors.Is(err, io.EOF) {
 			return fmt.Errorf("JSON array: %w", err)
@@ -110,6 +111,6 @@ func (j *documents) next(r *row) error {
 		return fmt.Errorf("JSON array, element %d: %w", j.row+1, err)
 	}
 	j.row++
-	r.line, r.content = j.row, raw
-	return r.decode(raw)
+	r.Line, r.Content = j.row, raw
+	return r.Decode(raw)
 }

@@ -1,4 +1,4 @@
-package dataset
+package table
 
 import (
 	"encoding/json"
@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// text writes a single value for people: "" for nothing, and for a list or an object.
-func text(value any) string {
+// Text writes a single value for people: "" for nothing, and for a list or an object.
+func Text(value any) string {
 	switch v := value.(type) {
 	case string:
 		return strings.TrimSpace(v)
@@ -47,8 +47,8 @@ func numberText(n json.Number) string {
 	return s
 }
 
-// missing reports whether a text is one of the ways to write nothing.
-func missing(s string) bool {
+// Missing reports whether a text is one of the ways to write nothing.
+func Missing(s string) bool {
 	switch s {
 	case "", "-", "--", "?", "\\N":
 		return true
@@ -63,45 +63,45 @@ func missing(s string) bool {
 	return false
 }
 
-// texts flattens a value into its single texts, without the missing ones.
-func texts(value any) []string {
+// Texts flattens a value into its single texts, without the missing ones.
+func Texts(value any) []string {
 	switch v := value.(type) {
 	case nil:
 		return nil
 	case []any:
 		var all []string
 		for _, element := range v {
-			all = append(all, texts(element)...)
+			all = append(all, Texts(element)...)
 		}
 		return all
 	case map[string]any:
 		return nil
 	}
-	if s := text(value); !missing(s) {
+	if s := Text(value); !Missing(s) {
 		return []string{s}
 	}
 	return nil
 }
 
-// firstText is the first single text in a value, "" when there is none. In an object it looks for the usual names.
-func firstText(value any) string {
+// FirstText is the first single text in a value, "" when there is none. In an object it looks for the usual names.
+func FirstText(value any) string {
 	switch v := value.(type) {
 	case []any:
 		for _, element := range v {
-			if s := firstText(element); s != "" {
+			if s := FirstText(element); s != "" {
 				return s
 			}
 		}
 		return ""
 	case map[string]any:
 		for _, name := range []string{"hi_res", "large", "url", "src", "value", "amount", "name", "text", "en", "id"} {
-			if s := firstText(v[name]); s != "" {
+			if s := FirstText(v[name]); s != "" {
 				return s
 			}
 		}
 		return ""
 	}
-	if s := text(value); !missing(s) {
+	if s := Text(value); !Missing(s) {
 		return s
 	}
 	return ""
@@ -109,9 +109,9 @@ func firstText(value any) string {
 
 var errNumber = errors.New("is no number")
 
-// number reads a number as shops write it: 1299, 1,299.00, 1.299,00, "$ 12.99", "15.00 USD". It returns the currency where the
-// text names one. A comma or a dot with exactly three digits behind it and no other mark is a thousands mark only for a comma.
-func number(value any) (x float64, currency string, err error) {
+// Number reads a number as shops write it: 1299, 1,299.00, 1.299,00, "$ 12.99", "15.00 USD". It returns the currency where the
+// Text names one. A comma or a dot with exactly three digits behind it and no other mark is a thousands mark only for a comma.
+func Number(value any) (x float64, currency string, err error) {
 	switch v := value.(type) {
 	case float64:
 		x = v
@@ -156,7 +156,9 @@ func moneyText(s string) (float64, string, error) {
 	if before != "" && after != "" || currency != "" && (len(currency) != 3 || strings.Trim(currency, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "") {
 		return 0, "", fault
 	}
-	digits = strings.NewReplacer(" ", "", "\u00a0", "", "'", "").Replace(digits)
+	for _, mark := range []string{" ", "\u00a0", "\u202f", "'"} {
+		digits = strings.ReplaceAll(digits, mark, "")
+	}
 	comma, dot := strings.LastIndexByte(digits, ','), strings.LastIndexByte(digits, '.')
 	switch {
 	case comma >= 0 && dot > comma, comma >= 0 && dot < 0 && (len(digits)-comma == 4 || strings.Count(digits, ",") > 1):
@@ -184,8 +186,8 @@ var timeLayouts = []string{
 	"1/2/2006 15:04:05", "1/2/2006 15:04", "1/2/2006", "1/2/06 15:04",
 }
 
-// moment reads a time: a text, or a number of seconds, milliseconds, microseconds or nanoseconds since 1970, by its size.
-func moment(value any) (time.Time, error) {
+// Moment reads a time: a text, or a number of seconds, milliseconds, microseconds or nanoseconds since 1970, by its size.
+func Moment(value any) (time.Time, error) {
 	switch v := value.(type) {
 	case time.Time:
 		return v.UTC(), nil
@@ -201,7 +203,7 @@ func moment(value any) (time.Time, error) {
 		}
 	case json.Number:
 		if x, err := v.Float64(); err == nil {
-			return moment(stringOfNumber(v, x))
+			return Moment(stringOfNumber(v, x))
 		}
 	case int64:
 		return unixTime(json.Number(strconv.FormatInt(v, 10)), float64(v))

@@ -1,4 +1,4 @@
-package dataset
+package table
 
 import (
 	"errors"
@@ -17,6 +17,8 @@ type delimited struct {
 	separator byte
 	header    []string
 	parts     []string
+	// loose says that the last split found text between a closing quote and the separator.
+	loose bool
 }
 
 // maxQuotedLines is how many lines one quoted record may have.
@@ -65,50 +67,56 @@ func separatorOf(header, name string) byte {
 	return best
 }
 
-func (d *delimited) next(r *row) error {
+func (d *delimited) Next(r *Row) error {
 	line, err := d.lines.next()
 	for err == nil && strings.TrimSpace(line) == "" {
 		line, err = d.lines.next()
 	}
 	if errors.Is(err, errLongLine) {
-		return LineError{Line: d.lines.number, Reason: err.Error()}
+		return RowError{Line: d.lines.number, Reason: err.Error()}
 	}
 	if err != nil {
 		return err
 	}
-	r.line = d.lines.number
+	r.Line = d.lines.number
 	parts, open := d.split(line)
 	if open {
 		if parts, line, err = d.join(line); err != nil {
 			return err
 		}
 		if parts == nil {
-			return LineError{Line: r.line, Reason: "has a quote that is never closed"}
+			return RowError{Line: r.Line, Reason: "has a quote that is never closed"}
 		}
 	}
 	for len(parts) > len(d.header) && parts[len(parts)-1] == "" {
 		parts = parts[:len(parts)-1]
 	}
 	if len(parts) != len(d.header) {
-		return LineError{Line: r.line, Reason: fmt.Sprintf("has %d columns, the header has %d", len(parts), len(d.header))}
+		return RowError{Line: r.Line, Reason: fmt.Sprintf("has %d columns, the header has %d", len(parts), len(d.header))}
 	}
-	r.content = []byte(line)
-	r.fields = make([]field, len(parts))
+	r.Content = []byte(line)
+	r.Fields = make([]Field, len(parts))
 	for i, value := range parts {
-		r.fields[i] = field{d.header[i], value}
+		r.Fields[i] = Field{d.header[i], value}
 	}
 	return nil
 }
 
 // join adds lines to a first one that ends inside quotes, until the record is whole. Where that does not give a record with
-// the columns of the header, it takes them back and returns nil: the first line is at fault.
+// the columns of the header, or one whose quotes are in odd places, it takes them back and returns nil: the first line is at
+// fault.
 func (d *delimited) join(first string) (parts []string, record string, err error) {
 	var more []string
 	record = first
 	size := len(first)
 	for len(more) < maxQuotedLines && size < maxLineBytes {
 		line, err := d.lines.next()
-		if errors.Is(err, io.EOF) || errors.Is(err, errLongLine) {
+		if errors.Is(err, errLongLine) {
+			d.lines.long = true
+			d.lines.number--
+			break
+		}
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {
@@ -122,7 +130,7 @@ func (d *delimited) join(first string) (parts []string, record string, err error
 		}
 		record = first + "\n" + strings.Join(more, "\n")
 		if parts, open := d.split(record); !open {
-			if len(parts) == len(d.header) {
+			if len(parts) == len(d.header) && !d.loose {
 				return parts, record, nil
 			}
 			break
@@ -136,6 +144,7 @@ func (d *delimited) join(first string) (parts []string, record string, err error
 // Monitor, stands for itself. In TSV a line break ends a record in any case.
 func (d *delimited) split(record string) (parts []string, open bool) {
 	parts = d.parts[:0]
+	d.loose = false
 	defer func() { d.parts = parts }()
 	if d.separator == '\t' {
 		for part := range strings.SplitSeq(record, "\t") {
@@ -172,6 +181,7 @@ func (d *delimited) split(record string) (parts []string, open bool) {
 		}
 		// What stands between the closing quote and the separator belongs to the field.
 		i := strings.IndexByte(rest, d.separator)
+		d.loose = d.loose || i != 0 && rest != ""
 		if i < 0 {
 			return append(parts, text.String()+rest), false
 		}
