@@ -41,11 +41,28 @@ func apiConfig() huma.Config {
 	c.Info.Description = "Search and recommendations for an online shop, with what each query cost."
 	c.Info.License = &huma.License{Name: "Apache-2.0", Identifier: "Apache-2.0"}
 	c.OpenAPIPath, c.DocsPath, c.SchemasPath, c.CreateHooks = "", "", "", nil
+	c.Components.Schemas = huma.NewMapRegistry("#/components/schemas/", schemaName)
 	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
 		"bearer": {Type: "http", Scheme: "bearer", Description: "A publishable key for queries and events, a secret key for everything."},
 		"key":    {Type: "apiKey", In: "header", Name: "X-Api-Key", Description: "The same keys in a header of their own."},
 	}
 	return c
+}
+
+// schemaName names the schema of a type: two packages have a Stage, and events are called what they are.
+func schemaName(t reflect.Type, hint string) string {
+	name := huma.DefaultSchemaNamer(t, hint)
+	switch path := t.PkgPath(); {
+	case t.Name() == "Document":
+		return "Events"
+	case strings.HasPrefix(t.Name(), "Document"):
+		return "Event" + strings.TrimPrefix(strings.TrimPrefix(t.Name(), "Document"), "Event")
+	case strings.HasSuffix(path, "/spend"):
+		return "Cost" + name
+	case strings.HasSuffix(path, "/registry"):
+		return "Model" + name
+	}
+	return name
 }
 
 func describe(api *huma.OpenAPI) document {
