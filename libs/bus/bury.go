@@ -11,8 +11,8 @@ import (
 	"github.com/haggle-commerce/haggle/libs/wire"
 )
 
-// Bury stores what a follower of a stream cannot handle in the dead-letter stream, with the headers that say where it came
-// from and why. The reader names the follower. Burying the same message of the stream again within two minutes stores nothing.
+// Bury stores what a reader of a stream cannot handle in the dead-letter stream, with the headers that say where it came
+// from and why. [Bus.Consume] does so by itself; a follower does it for itself, and the reader names it. Burying the same message of the stream again within two minutes stores nothing.
 func (b *Bus) Bury(ctx context.Context, stream, reader string, m Message, reason error) error {
 	id := "dead-" + stream + "-" + reader + "-" + strconv.FormatUint(m.Seq, 10)
 	dead := &nats.Msg{
@@ -25,10 +25,12 @@ func (b *Bus) Bury(ctx context.Context, stream, reader string, m Message, reason
 			jetstream.MsgIDHeader: {id},
 		},
 	}
-	ctx, cancel := context.WithTimeout(ctx, apiWait)
-	defer cancel()
-	if _, err := b.js.PublishMsg(ctx, dead); err != nil {
-		return fmt.Errorf("bury message %d of %s: %w", m.Seq, stream, streamError(err))
+	err := b.Ask(ctx, apiWait, func(ctx context.Context) error {
+		_, err := b.js.PublishMsg(ctx, dead)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("bury message %d of %s: %w", m.Seq, stream, err)
 	}
 	b.counts.dead.Add(1)
 	return nil

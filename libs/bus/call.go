@@ -134,7 +134,7 @@ func (b *Bus) try(ctx context.Context, deadline time.Time, subject string, reque
 
 // concluded turns what a handler returned into an attempt.
 func concluded(instance string, reply []byte, err *wire.Error) attempt {
-	a := attempt{instance: instance, reply: reply}
+	a := attempt{instance: instance, reply: reply, ending: answered}
 	if err != nil {
 		a.reply, a.err, a.ending = nil, err, failed
 		if err.Code == wire.Overloaded {

@@ -4,13 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"time"
 
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
-
-	"github.com/haggle-commerce/haggle/libs/wire"
 )
 
 // ConsumeOptions say what to consume.
@@ -59,7 +55,7 @@ func (b *Bus) Consume(ctx context.Context, o ConsumeOptions, f func(ctx context.
 	for {
 		began := time.Now()
 		err := c.consume(ctx)
-		if ctx.Err() != nil {
+		if over(ctx) {
 			return nil
 		}
 		if time.Since(began) > consumePoll {
@@ -261,27 +257,11 @@ func redelivery(tries int) time.Duration {
 // bury moves a message to the dead-letter stream. When that fails the message is delivered again.
 func (c *consumption) bury(ctx context.Context, m jetstream.Msg, msg *Message, reason error) {
 	o := c.options
-	seq := strconv.FormatUint(msg.Seq, 10)
-	dead := &nats.Msg{
-		Subject: wire.SubjectDead + o.Stream + "." + o.Durable,
-		Data:    msg.Data,
-		Header: nats.Header{
-			wire.HeaderOrigin:     {msg.Subject},
-			wire.HeaderTries:      {strconv.Itoa(msg.Tries)},
-			wire.HeaderReason:     {oneLine(reason.Error())},
-			jetstream.MsgIDHeader: {"dead-" + o.Stream + "-" + o.Durable + "-" + seq},
-		},
-	}
-	err := c.bus.Ask(ctx, apiWait, func(ctx context.Context) error {
-		_, err := c.bus.js.PublishMsg(ctx, dead)
-		return err
-	})
-	if err != nil {
+	if err := c.bus.Bury(ctx, o.Stream, o.Durable, *msg, reason); err != nil {
 		c.bus.log.Warn("message not moved to the dead-letter stream", "stream", o.Stream, "seq", msg.Seq, "error", err)
 		_ = m.NakWithDelay(maxBackoff)
 		return
 	}
-	c.bus.counts.dead.Add(1)
 	c.bus.log.Warn("message moved to the dead-letter stream", "stream", o.Stream, "subject", msg.Subject, "seq", msg.Seq, "tries", msg.Tries, "reason", reason)
 	if err := m.TermWithReason("moved to the dead-letter stream"); err != nil {
 		c.bus.log.Debug("message not settled", "stream", o.Stream, "seq", msg.Seq, "error", err)

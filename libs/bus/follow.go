@@ -38,7 +38,7 @@ func (b *Bus) Follow(ctx context.Context, stream, filter string, from uint64, f 
 		switch {
 		case errors.As(err, &fault):
 			return fmt.Errorf("follow %s: %w", stream, fault.err)
-		case ctx.Err() != nil:
+		case over(ctx):
 			return nil
 		case time.Since(began) > 2*followBeat:
 			backoff = firstBackoff
@@ -53,11 +53,14 @@ func (b *Bus) Follow(ctx context.Context, stream, filter string, from uint64, f 
 
 // ended is what a reader returns when it stopped: nil when its context ended, ErrClosed when the bus was closed.
 func ended(ctx context.Context, what, stream string) error {
-	if ctx.Err() != nil {
+	if over(ctx) {
 		return nil
 	}
 	return fmt.Errorf("%s %s: %w", what, stream, ErrClosed)
 }
+
+// over reports whether the caller wants no more, which is a clean end.
+func over(ctx context.Context) bool { return ctx.Err() != nil }
 
 // handlerError is an error of the caller's function.
 type handlerError struct{ err error }

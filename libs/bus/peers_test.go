@@ -111,8 +111,8 @@ func TestSilentInstancesAreProbed(t *testing.T) {
 
 // FuzzHeard feeds heartbeats that anybody may send.
 func FuzzHeard(f *testing.F) {
-	f.Add("haggle.q.rank", []byte("+a"))
-	f.Add("haggle.q.rank", []byte("-a"))
+	f.Add(asked, []byte("+a"))
+	f.Add(asked, []byte("-a"))
 	f.Add("", []byte(nil))
 	f.Fuzz(func(t *testing.T, subject string, data []byte) {
 		b := &Bus{peers: newDirectory()}

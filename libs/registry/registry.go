@@ -214,7 +214,7 @@ func (r *Registry) list(ctx context.Context) ([]Card, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer all.Stop()
+	defer func() { _ = all.Stop() }()
 	var cards []Card
 	serving := map[string]string{}
 	for {
