@@ -53,6 +53,8 @@ type question struct {
 	limit     int
 	now       time.Time
 	meter     *cost.Meter
+	// ongoing says that the shopper did something within the last half hour.
+	ongoing bool
 }
 
 // Answer answers a request into reply, which is empty. Meter was started by the caller; each stage laps it, so the caller's

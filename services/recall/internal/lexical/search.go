@@ -11,32 +11,36 @@ import (
 // Scratch is the memory that one search needs. One reader uses it at a time. The zero value is ready.
 type Scratch struct {
 	// Hits are the items found by the last search, in no order.
-	Hits   []catalogue.Slot
-	scores []float32
-	masks  []uint32
-	plan   []step
+	Hits  []catalogue.Slot
+	cells []cell
+	plan  []step
+}
+
+// cell is what a search says of one item: its score, and a bit for each word that it holds.
+type cell struct {
+	score float32
+	mask  uint32
 }
 
 // Score returns what the last search gave item s, 0 when it was not touched.
 func (sc *Scratch) Score(s catalogue.Slot) float32 {
-	if int(s) >= len(sc.scores) {
+	if int(s) >= len(sc.cells) {
 		return 0
 	}
-	return sc.scores[s]
+	return sc.cells[s].score
 }
 
 // Matched returns how many of the words that are not optional item s holds.
-func (sc *Scratch) Matched(s catalogue.Slot) int { return bits.OnesCount32(sc.masks[s]) }
+func (sc *Scratch) Matched(s catalogue.Slot) int { return bits.OnesCount32(sc.cells[s].mask) }
 
 // reset forgets the last search.
 func (sc *Scratch) reset(size int) {
 	for _, s := range sc.Hits {
-		sc.scores[s], sc.masks[s] = 0, 0
+		sc.cells[s] = cell{}
 	}
 	sc.Hits = sc.Hits[:0]
-	if len(sc.scores) < size {
-		sc.scores = make([]float32, size+size/8)
-		sc.masks = make([]uint32, size+size/8)
+	if len(sc.cells) < size {
+		sc.cells = make([]cell, size+size/8)
 	}
 }
 
@@ -79,10 +83,10 @@ func (x *Index) Search(sc *Scratch, words []Word, least int) (required int) {
 	}
 	kept := sc.Hits[:0]
 	for _, s := range sc.Hits {
-		if bits.OnesCount32(sc.masks[s]) >= least {
+		if bits.OnesCount32(sc.cells[s].mask) >= least {
 			kept = append(kept, s)
 		} else {
-			sc.scores[s], sc.masks[s] = 0, 0
+			sc.cells[s] = cell{}
 		}
 	}
 	sc.Hits = kept
@@ -106,11 +110,12 @@ func (x *Index) extend(sc *Scratch, t *term, bit uint32) {
 	weight := idf(x.count, len(t.slots))
 	weights := t.weights[:len(t.slots)]
 	for i, s := range t.slots {
-		if sc.masks[s] == 0 {
+		c := &sc.cells[s]
+		if c.mask == 0 {
 			sc.Hits = append(sc.Hits, s)
 		}
-		sc.masks[s] |= bit
-		sc.scores[s] += weight * weights[i]
+		c.mask |= bit
+		c.score += weight * weights[i]
 	}
 }
 
@@ -120,17 +125,17 @@ func (x *Index) update(sc *Scratch, t *term, bit uint32) {
 	if len(sc.Hits)*16 < len(t.slots) {
 		for _, s := range sc.Hits {
 			if at, ok := slices.BinarySearch(t.slots, s); ok {
-				sc.masks[s] |= bit
-				sc.scores[s] += weight * t.weights[at]
+				sc.cells[s].mask |= bit
+				sc.cells[s].score += weight * t.weights[at]
 			}
 		}
 		return
 	}
 	weights := t.weights[:len(t.slots)]
 	for i, s := range t.slots {
-		if sc.masks[s] != 0 {
-			sc.masks[s] |= bit
-			sc.scores[s] += weight * weights[i]
+		if c := &sc.cells[s]; c.mask != 0 {
+			c.mask |= bit
+			c.score += weight * weights[i]
 		}
 	}
 }
@@ -141,7 +146,7 @@ func (x *Index) Known(w Word) bool { return len(x.lookUp(w.Stem)) > 0 }
 // Limits on [Index.Like]: how many words of the item are looked for, and how many postings are read.
 const (
 	likeTerms    = 8
-	likePostings = 3000
+	likePostings = 2000
 )
 
 // Like finds the items whose words are most like those of item s, s itself left out, and scores them. It leaves them in sc.
@@ -176,7 +181,7 @@ func (x *Index) Like(sc *Scratch, s catalogue.Slot) {
 		x.extend(sc, t, 1)
 	}
 	if i := slices.Index(sc.Hits, s); i >= 0 {
-		sc.scores[s], sc.masks[s] = 0, 0
+		sc.cells[s] = cell{}
 		sc.Hits = slices.Delete(sc.Hits, i, i+1)
 	}
 }
