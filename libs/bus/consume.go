@@ -126,13 +126,16 @@ func (c *consumption) open(ctx context.Context) (jetstream.Consumer, error) {
 func (c *consumption) fetch(ctx context.Context, consumer jetstream.Consumer) error {
 	clear(c.raw)
 	c.raw = c.raw[:0]
+	l := c.bus.link.now.Load()
 	if !c.full {
 		// There may be nothing: wait for the first.
-		batch, err := consumer.Fetch(1, jetstream.FetchMaxWait(consumePoll), jetstream.FetchHeartbeat(consumePoll/4))
-		if err != nil {
-			return err
+		waiting, cancel := context.WithTimeout(ctx, consumePoll)
+		defer cancel()
+		batch, err := consumer.Fetch(1, jetstream.FetchContext(waiting), jetstream.FetchHeartbeat(consumePoll/4))
+		if err == nil {
+			err = c.collect(batch, l, cancel)
 		}
-		if err := c.collect(ctx, batch); len(c.raw) == 0 {
+		if len(c.raw) == 0 {
 			return err
 		}
 	}
@@ -140,7 +143,7 @@ func (c *consumption) fetch(ctx context.Context, consumer jetstream.Consumer) er
 	if room := c.options.Batch - len(c.raw); room > 0 {
 		batch, err := consumer.FetchNoWait(room)
 		if err == nil {
-			err = c.collect(ctx, batch)
+			err = c.collect(batch, l, func() {})
 		}
 		if len(c.raw) == 0 {
 			return err
@@ -150,28 +153,37 @@ func (c *consumption) fetch(ctx context.Context, consumer jetstream.Consumer) er
 	return nil
 }
 
-func (c *consumption) collect(ctx context.Context, batch jetstream.MessageBatch) error {
-	down := c.bus.link.now.Load().down
+// collect takes the messages of a fetch until it ends, which cancel hastens: when the connection is lost, what has come
+// is handled though its acknowledgement may be lost, and the rest is delivered again.
+func (c *consumption) collect(batch jetstream.MessageBatch, l *link, cancel func()) error {
+	closing, down := c.bus.closing, l.down
+	var cut error
 	for {
 		select {
 		case m, ok := <-batch.Messages():
 			if !ok {
-				return batch.Error()
+				return errors.Join(cut, batch.Error())
 			}
 			c.raw = append(c.raw, m)
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-c.bus.closing:
-			return ErrClosed
+		case <-closing:
+			cut, closing = ErrClosed, nil
+			cancel()
 		case <-down:
-			// What has come is handled, though its acknowledgement may be lost; the rest is delivered again.
-			return ErrNoServer
+			cut, down = ErrNoServer, nil
+			cancel()
 		}
 	}
 }
 
 // handle hands the batch to f and settles each message.
 func (c *consumption) handle(ctx context.Context) error {
+	if over(ctx) {
+		// Another consumer gets them at once.
+		for _, m := range c.raw {
+			_ = m.Nak()
+		}
+		return ctx.Err()
+	}
 	c.batch = c.batch[:0]
 	kept := c.raw[:0]
 	for _, m := range c.raw {
