@@ -35,6 +35,9 @@ const (
 	// shopper is after right now.
 	nearHistory = 40
 	recentItems = 5
+	// attributeHistory and wordHistory are how many of the newest items say which attributes and words the shopper likes.
+	attributeHistory = 64
+	wordHistory      = 8
 	// maxContext and maxQueryTerms bound what a caller may send.
 	maxContext    = 32
 	maxQueryTerms = 24
@@ -52,8 +55,11 @@ type Asker struct {
 
 	// known says for each item of the history, by its hash, where it stands there.
 	known table[int32]
-	// affinity is the share of the shopper's interest that goes to a brand or a category, by its hash and level.
+	// affinity is the interest of the shopper in a brand, a category or an attribute, by its hash and level; interest is all
+	// of it. words is the interest in words of the newest items, times their idf.
 	affinity table[float32]
+	interest float32
+	words    table[float32]
 	// meanPrice and spread describe the LogPrice of what the shopper looked at; level is how far above the usual price of
 	// its category. havePrice and haveLevel say whether they are known.
 	meanPrice, spread, level float32
@@ -88,8 +94,12 @@ type queryTerm struct {
 	idf  float32
 }
 
-// levels of the affinity table: three depths of categories and the brand.
-const brandLevel = Depths
+// levels of the affinity table: three depths of categories, the brand, the value of an attribute and its key.
+const (
+	brandLevel = Depths + iota
+	valueLevel
+	keyLevel
+)
 
 func levelKey(level int, hash uint32) uint64 { return uint64(level+1)<<32 | uint64(hash) }
 
@@ -158,7 +168,7 @@ func (a *Asker) askHistory(c *Catalogue) {
 	history := a.shopper.History[:min(len(a.shopper.History), MaxHistory)]
 	a.trips, a.size = float32(a.shopper.Total[Bought]), logOnePlus(float32(len(history)))
 	a.known.reset(len(history))
-	a.affinity.reset((Depths + 1) * len(history))
+	a.affinity.reset((Depths+1)*len(history) + 2*maxAttributes*min(len(history), attributeHistory))
 	a.recent = a.recent[:0]
 	var all, priced, sum, squares, levelled, levels float32
 	for i := range history {
@@ -187,6 +197,12 @@ func (a *Asker) askHistory(c *Catalogue) {
 				*a.affinity.value(levelKey(depth, category)) += weight
 			}
 		}
+		if i < attributeHistory {
+			for _, attribute := range facts.Attributes {
+				*a.affinity.value(levelKey(valueLevel, attribute.Value)) += weight
+				*a.affinity.value(levelKey(keyLevel, attribute.Key)) += weight
+			}
+		}
 		if facts.LogPrice > 0 {
 			priced += weight
 			sum += weight * facts.LogPrice
@@ -204,11 +220,34 @@ func (a *Asker) askHistory(c *Catalogue) {
 	if a.haveLevel = levelled > 0; a.haveLevel {
 		a.level = levels / levelled
 	}
-	if all > 0 {
-		for i, key := range a.affinity.keys {
-			if key != 0 {
-				a.affinity.values[i] /= all
-			}
+	a.interest = all
+	a.askWords(c, history[:min(len(history), wordHistory)])
+}
+
+// askWords adds up which words the newest items have, each item's interest spread over its words.
+func (a *Asker) askWords(c *Catalogue, newest []Past) {
+	terms := 0
+	for i := range newest {
+		if facts := c.items[newest[i].Item]; facts != nil {
+			terms += len(facts.Terms)
+		}
+	}
+	a.words.reset(terms)
+	var all float32
+	for i := range newest {
+		facts := c.items[newest[i].Item]
+		if facts == nil || len(facts.Terms) == 0 {
+			continue
+		}
+		weight := newest[i].interest(a.ageDays(newest[i].Last))
+		all += weight
+		for _, term := range facts.Terms {
+			*a.words.value(uint64(term)) += weight
+		}
+	}
+	for i, term := range a.words.keys {
+		if term != 0 && all > 0 {
+			a.words.values[i] *= c.idf(uint32(term)) / all
 		}
 	}
 }

@@ -111,8 +111,8 @@ func (c *Catalogue) Each(f func(*Facts) bool) {
 
 // idf returns how telling a term is: ln(1 + (N - n + 0.5) / (n + 0.5)), as in BM25. The caller holds the lock.
 func (c *Catalogue) idf(term uint32) float32 {
-	n, all := float64(c.documents[term]), float64(len(c.items))
-	return float32(math.Log1p((all - n + 0.5) / (n + 0.5)))
+	n, all := float32(c.documents[term]), float32(len(c.items))
+	return logOnePlus((all - n + 0.5) / (n + 0.5))
 }
 
 // usualPrice returns the mean LogPrice of a narrowest category; ok is false when it has no prices. The caller holds the lock.

@@ -107,15 +107,8 @@ func (a *Asker) content(v *[Vector]float32, f *Facts) {
 	if a.havePrice && f.LogPrice > 0 {
 		v[priceZ] = (f.LogPrice - a.meanPrice) / a.spread
 	}
-	if len(a.affinity.keys) > 0 {
-		if f.Brand != 0 {
-			v[brandAffinity], _ = a.affinity.find(levelKey(brandLevel, f.Brand))
-		}
-		for depth, category := range f.Category {
-			if category != 0 {
-				v[categoryBroad+depth], _ = a.affinity.find(levelKey(depth, category))
-			}
-		}
+	if a.interest > 0 {
+		a.leaning(v, f)
 	}
 	narrow := f.Category[Depths-1]
 	for i, other := range a.recent {
@@ -134,6 +127,42 @@ func (a *Asker) content(v *[Vector]float32, f *Facts) {
 			v[contextBrand] += 1 / float32(len(a.context))
 		}
 		v[contextText] = max(v[contextText], f.jaccard(other))
+	}
+}
+
+// leaning fills the columns of what the shopper likes: shares of all interest for brand and categories, of the interest in
+// things that have an attribute of the key for attributes, and how much of the item's words she met of late.
+func (a *Asker) leaning(v *[Vector]float32, f *Facts) {
+	if f.Brand != 0 {
+		likes, _ := a.affinity.find(levelKey(brandLevel, f.Brand))
+		v[brandAffinity] = likes / a.interest
+	}
+	for depth, category := range f.Category {
+		if category != 0 {
+			likes, _ := a.affinity.find(levelKey(depth, category))
+			v[categoryBroad+depth] = likes / a.interest
+		}
+	}
+	var shares, keys float32
+	for _, attribute := range f.Attributes {
+		if all, ok := a.affinity.find(levelKey(keyLevel, attribute.Key)); ok {
+			likes, _ := a.affinity.find(levelKey(valueLevel, attribute.Value))
+			// Half a thing looked at is assumed beside what is known, so that a single one says little.
+			shares, keys = shares+likes/(all+0.5), keys+1
+		}
+	}
+	if keys > 0 {
+		v[attributeAffinity] = shares / keys
+	}
+	var words float32
+	for _, term := range f.Terms {
+		if a.words.may(uint64(term)) {
+			likes, _ := a.words.find(uint64(term))
+			words += likes
+		}
+	}
+	if len(f.Terms) > 0 {
+		v[wordAffinity] = words / float32(len(f.Terms))
 	}
 }
 
@@ -213,8 +242,6 @@ func (a *Asker) nearness(vectors []float32, facts []*Facts) {
 		return
 	}
 	a.positions.reset(len(facts))
-	// Nine of ten neighbours are no candidate: a bit per candidate, by the end of its number, says so faster than the table.
-	var filter [16]uint64
 	a.first = slices.Grow(a.first[:0], len(facts))[:len(facts)]
 	for i, f := range facts {
 		a.first[i] = int32(i)
@@ -228,13 +255,13 @@ func (a *Asker) nearness(vectors []float32, facts []*Facts) {
 				*at = int32(i) + 1
 			}
 			a.first[i] = *at - 1
-			filter[index/64%16] |= 1 << (index % 64)
 		}
 	}
 	for _, s := range a.near {
 		items, weights := a.neighbours.Neighbours(s.index)
 		for k, item := range items[:min(len(items), len(weights))] {
-			if filter[item/64%16]>>(item%64)&1 == 0 {
+			// Nine of ten neighbours are no candidate.
+			if !a.positions.may(uint64(item) + 1) {
 				continue
 			}
 			at, ok := a.positions.find(uint64(item) + 1)

@@ -19,6 +19,12 @@ const (
 	InAttribute
 )
 
+// Attribute is one value of one facet of an item, both as hashes: the second holds for the key and the value together.
+type Attribute struct{ Key, Value uint32 }
+
+// maxAttributes bounds the attributes kept of one item, by the order of their keys.
+const maxAttributes = 8
+
 // maxTerms bounds the terms kept of one item: attributes come last and are what is dropped.
 const maxTerms = 96
 
@@ -44,6 +50,8 @@ type Facts struct {
 	// two titles are compared at once.
 	TitleTerms int
 	TitleMarks [2]uint64
+	// Attributes are the facets of the item, in the order of their keys.
+	Attributes []Attribute
 	// Buyable is false for what is out of stock.
 	Buyable bool
 }
@@ -110,8 +118,13 @@ func (f *Facts) setTerms(item *shop.Item) {
 	for _, key := range sortedKeys(item.Attributes) {
 		for _, value := range item.Attributes[key] {
 			add(InAttribute, value)
+			if len(f.Attributes) < maxAttributes {
+				hash := nonzero(uint32(hash64(key + "\x1f" + strings.ToLower(value))))
+				f.Attributes = append(f.Attributes, Attribute{nonzero(uint32(hash64(key))), hash})
+			}
 		}
 	}
+	f.Attributes = slices.Clip(f.Attributes)
 	slices.SortFunc(found, func(a, b placed) int { return int(int64(a.term) - int64(b.term)) })
 	for _, p := range found {
 		if n := len(f.Terms); n > 0 && f.Terms[n-1] == p.term {

@@ -9,6 +9,8 @@ type table[V any] struct {
 	keys   []uint64
 	values []V
 	shift  uint8
+	// filter has a bit set for the low end of each key. Where few of the keys asked for are there, it says so at once.
+	filter [16]uint64
 }
 
 // reset empties the table and makes room for n keys.
@@ -19,6 +21,7 @@ func (t *table[V]) reset(n int) {
 	}
 	t.keys, t.values = t.keys[:size], t.values[:size]
 	clear(t.keys)
+	clear(t.filter[:])
 	t.shift = uint8(64 - bits.TrailingZeros(uint(size)))
 }
 
@@ -39,17 +42,23 @@ func (t *table[V]) value(key uint64) *V {
 	at := t.slot(key)
 	if t.keys[at] == 0 {
 		t.keys[at] = key
+		t.filter[key/64%16] |= 1 << (key % 64)
 		clear(t.values[at : at+1])
 	}
 	return &t.values[at]
 }
 
+// may reports whether key may be in the table. It is inlined, which find is not.
+func (t *table[V]) may(key uint64) bool {
+	return t.filter[key/64%16]>>(key%64)&1 != 0
+}
+
 // find returns the value of key.
 func (t *table[V]) find(key uint64) (value V, ok bool) {
-	if len(t.keys) == 0 {
+	key = max(key, 1)
+	if !t.may(key) {
 		return value, false
 	}
-	key = max(key, 1)
 	if at := t.slot(key); t.keys[at] == key {
 		return t.values[at], true
 	}
