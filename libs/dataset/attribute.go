@@ -93,15 +93,16 @@ func (d *draft) capAttributes() {
 // an attribute "product type" says.
 func (d *draft) categories(capitals bool) {
 	path := d.path
-	if len(path) == 0 {
-		slices.SortStableFunc(d.levels, func(a, b pick) int { return cmp.Compare(a.rank, b.rank) })
-		for _, level := range d.levels {
-			if level.key == "style" && len(path) == 0 {
-				d.attribute("style", level.value)
-				continue
+	slices.SortStableFunc(d.levels, func(a, b pick) int { return cmp.Compare(a.rank, b.rank) })
+	for _, level := range d.levels {
+		// A level beside a whole path, and a style without a category, is an attribute like others.
+		if len(d.path) > 0 || level.key == "style" && len(path) == 0 {
+			if !slices.Contains(d.path, tidy(table.FirstText(level.value))) {
+				d.attribute(level.key, level.value)
 			}
-			path = append(path, pathOf(level.value)...)
+			continue
 		}
+		path = append(path, pathOf(level.value)...)
 	}
 	if len(path) == 0 {
 		for _, s := range d.Attributes["product_type"] {

@@ -74,6 +74,9 @@ func TestGolden(t *testing.T) {
 // TestLog checks what must hold of every event of a log, and that the log is like that of a shop.
 func TestLog(t *testing.T) {
 	o := Options{Seed: 3, Items: 3000, Events: 60000, Days: 30}
+	if raceEnabled {
+		o.Events = 15000
+	}
 	launched := map[shop.ItemID]time.Time{}
 	types := map[string]bool{}
 	shown := map[shop.SessionID]map[shop.ItemID]bool{}
@@ -148,7 +151,7 @@ func TestLog(t *testing.T) {
 }
 
 func TestDefaultShop(t *testing.T) {
-	if testing.Short() || raceEnabled {
+	if raceEnabled {
 		t.Skip("SKIPPED: the default shop takes some seconds under the race detector; the test runs without it")
 	}
 	begin := time.Now()
