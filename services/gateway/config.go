@@ -19,7 +19,7 @@ type Config struct {
 	Concurrency int           `flag:"concurrency" help:"how many queries are worked on at once before more are refused; 0 is 64 per core"`
 	Connections int           `flag:"connections" help:"how many connections may be open at once"`
 	Rate        int           `flag:"rate" help:"how many requests a minute one key, or one address without a key, may send to this instance; 0 is any number"`
-	EventWait   time.Duration `flag:"event-wait" help:"how long a request of events waits for the stream to come back before it is refused"`
+	EventWait   time.Duration `flag:"event-wait" help:"how long events and items wait for a stream that is away before they are refused"`
 	EventMemory int           `flag:"event-memory" help:"how many MiB of events may wait for the stream at once"`
 	TokenLife   time.Duration `flag:"token-life" help:"how long an attribution token is good for"`
 	Origins     []string      `flag:"origins" help:"origins whose pages may call the API from a browser; * is all"`

@@ -17,8 +17,8 @@ import (
 	"github.com/haggle-commerce/haggle/services/gateway/internal/strict"
 )
 
-// itemWait bounds the storing and reading of one item.
-const itemWait = 5 * time.Second
+// itemWait bounds the reading of one item.
+const itemWait = time.Second
 
 // maxItemMessage is how long an item may be on the stream: NATS takes messages of 1 MiB.
 const maxItemMessage = 900 << 10
@@ -152,7 +152,7 @@ func (x *exchange) publishItem(ctx context.Context, id shop.ItemID, data []byte)
 
 // publishItems stores messages of the catalogue, and returns an error for each.
 func (x *exchange) publishItems(ctx context.Context, messages []bus.Outgoing) []error {
-	ctx, cancel := context.WithTimeout(ctx, itemWait)
+	ctx, cancel := context.WithTimeout(ctx, x.gate.config.EventWait)
 	defer cancel()
 	x.watch.pause()
 	defer x.watch.resume()
