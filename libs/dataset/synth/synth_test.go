@@ -130,6 +130,9 @@ func TestLog(t *testing.T) {
 	if stats.Events != o.Events || len(ids) != o.Events {
 		t.Errorf("the log has %d events, want exactly %d", stats.Events, o.Events)
 	}
+	if raceEnabled {
+		return // The shorter log of the race detector holds too little for figures.
+	}
 	if len(types) < 270 || end.Sub(last) > time.Hour {
 		t.Errorf("%d types and a last event at %v, want nearly all 277 and the last hour before %v", len(types), last, end)
 	}
