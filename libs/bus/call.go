@@ -48,7 +48,8 @@ const maxMessage = 1<<20 - 4<<10
 // A failure wraps a [*wire.Error]; it is [ErrNoServer] when nobody serves the subject or the bus is not connected.
 //
 // When an instance in this process serves the subject (see [Options.Local]), its handler gets the very same bytes, on
-// this goroutine when it has a worker free: neither side may change them afterwards.
+// this goroutine when it has a worker free: neither side may change them afterwards, and a handler that outlives its
+// context keeps its caller.
 func (b *Bus) Call(ctx context.Context, subject string, request []byte) ([]byte, error) {
 	b.counts.calls.Add(1)
 	reply, err := b.call(ctx, subject, request)

@@ -215,10 +215,11 @@ func (c *consumption) handle(ctx context.Context) error {
 
 // work runs f and tells the server meanwhile that the messages are in work.
 func (c *consumption) work(ctx context.Context, ms []jetstream.Msg) []error {
-	done, over := make(chan struct{}), make(chan struct{})
-	timer := time.AfterFunc(c.options.AckWait/2, func() {
-		defer close(over)
-		tick := time.NewTicker(c.options.AckWait / 2)
+	done, silent := make(chan struct{}), make(chan struct{})
+	every := c.options.AckWait / 3
+	timer := time.AfterFunc(every, func() {
+		defer close(silent)
+		tick := time.NewTicker(every)
 		defer tick.Stop()
 		for {
 			for _, m := range ms {
@@ -234,7 +235,7 @@ func (c *consumption) work(ctx context.Context, ms []jetstream.Msg) []error {
 	errs := c.f(ctx, c.batch)
 	close(done)
 	if !timer.Stop() {
-		<-over
+		<-silent
 	}
 	return errs
 }

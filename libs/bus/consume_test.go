@@ -109,12 +109,12 @@ func TestConsumeKeepsABatchThatTakesLong(t *testing.T) {
 	t.Parallel()
 	b := servicetest.Bus(t, servicetest.NATS(t), "feature-store")
 	handled := &log{}
-	const ackWait = 200 * time.Millisecond
+	const ackWait = 600 * time.Millisecond
 	for range 2 { // two instances share the messages
 		background(t, "Consume", func(ctx context.Context) error {
 			o := bus.ConsumeOptions{Stream: wire.StreamEvents, Durable: "slow", AckWait: ackWait, Batch: 4}
 			return b.Consume(ctx, o, func(_ context.Context, batch []bus.Message) []error {
-				<-time.After(4 * ackWait)
+				<-time.After(3 * ackWait / 2)
 				handled.add(batch)
 				return nil
 			})
@@ -127,7 +127,7 @@ func TestConsumeKeepsABatchThatTakesLong(t *testing.T) {
 		}
 		return nil
 	})
-	<-time.After(3 * ackWait)
+	<-time.After(ackWait)
 	if got := handled.snapshot(); len(got) != 6 {
 		t.Errorf("handled %v, want each of 6 once: a batch in work must not be given to another", got)
 	}

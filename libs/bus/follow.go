@@ -23,9 +23,9 @@ const (
 var errAnew = errors.New("the consumer is lost")
 
 // Follow hands the messages of stream whose subject matches filter to f, in order, from sequence from (0 and 1 are the
-// start) and then live, until ctx ends. A batch holds what has come, at most 256. Nothing is acknowledged: the caller
-// keeps its place. Follow resumes by itself at the right sequence after the server was away, and waits while the stream
-// does not exist yet. An error of f ends it.
+// start) and then live, until ctx ends. A batch holds what has come, at most 256; its slice must not be kept. Nothing is
+// acknowledged: the caller keeps its place. Follow resumes by itself at the right sequence after the server was away,
+// and waits while the stream does not exist yet. An error of f ends it.
 //
 // When the stream was made anew and ends before the place of the follower, it begins at the start of the new one.
 func (b *Bus) Follow(ctx context.Context, stream, filter string, from uint64, f func(batch []Message) error) error {

@@ -126,7 +126,8 @@ func (b *Bus) Publish(ctx context.Context, subject, id string, data []byte) (uin
 	}
 }
 
-// PublishBatch publishes ms in order, many at a time, each as [Bus.Publish] does. The error at i is that of ms[i].
+// PublishBatch publishes ms many at a time, each as [Bus.Publish] does; they are stored in order as long as none has to
+// be tried again. The error at i is that of ms[i].
 func (b *Bus) PublishBatch(ctx context.Context, ms []Outgoing) []error {
 	errs := make([]error, len(ms))
 	for begin := 0; begin < len(ms); begin += maxPublishing {
