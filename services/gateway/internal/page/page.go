@@ -35,6 +35,8 @@ type Link struct {
 	Href string
 	// Count is shown behind the text when it is above 0.
 	Count int
+	// Depth indents the link, from 0.
+	Depth int
 	// Chosen marks a filter that is set; its link takes it away.
 	Chosen bool
 }

@@ -23,7 +23,7 @@ func TestWrite(t *testing.T) {
 		want []string
 	}{
 		"home":        {Home{shell, []Shelf{shelf}}, []string{"<!doctype html>", "For you", `data-list="home"`, `data-token="t.1"`, "€1,234.50", "Goes with your picks", `hx-get="/shelf/home"`}},
-		"results":     {Results{Shell: shell, Shelf: shelf, Total: 1234, Corrected: "jacket", Facets: []Facet{{"Brand", []Link{{"Acme", "/s?brand=Acme", 7, true}}}}, Next: "/s?page=2"}, []string{"1,234", "jacket", "Acme", `rel="next"`}},
+		"results":     {Results{Shell: shell, Shelf: shelf, Total: 1234, Corrected: "jacket", Facets: []Facet{{"Brand", []Link{{Text: "Acme", Href: "/s?brand=Acme", Count: 7, Chosen: true}}}}, Next: "/s?page=2"}, []string{"1,234", "jacket", "Acme", `rel="next"`}},
 		"detail":      {Detail{shell, sample, []Shelf{shelf}}, []string{`data-view="sku/1"`, "/p/sku%2F1", "S, M"}},
 		"cart":        {Cart{Shell: shell, Lines: []Line{{sample, 2}}, Total: 2469}, []string{"€2,469.00", `data-line="sku/1"`}},
 		"problem":     {Problem{shell, "Not here", "No such product."}, []string{"Not here"}},

@@ -10,6 +10,14 @@ import (
 // shapes are drawings in a 120 x 120 field. %[1]s is the main colour, %[2]s a darker one, %[3]s a light one.
 var shapes = map[string]string{
 	"shirt":   `<path d="M42 28 24 38l8 20 9-4v40h38V54l9 4 8-20-18-10c-3 8-9 11-18 11S45 36 42 28z" fill="%[1]s"/><path d="M42 28c3 8 9 11 18 11s15-3 18-11l-6-2c-3 4-7 6-12 6s-9-2-12-6z" fill="%[2]s"/>`,
+	"jacket":  `<path d="M44 26 26 36l-8 44 11 2 5-22v38h52V60l5 22 11-2-8-44-18-10-16 10z" fill="%[1]s"/><path d="M60 36v62" stroke="%[2]s" stroke-width="3"/><path d="M44 26l16 22 16-22-6-2H50z" fill="%[2]s"/><path d="M40 76h12m16 0h12" stroke="%[3]s" stroke-width="4" stroke-linecap="round"/>`,
+	"trouser": `<path d="M40 22h40l6 76H68l-8-48-8 48H34z" fill="%[1]s"/><path d="M40 22h40l1 9H39z" fill="%[2]s"/><path d="M60 31v16" stroke="%[3]s" stroke-width="3"/>`,
+	"dress":   `<path d="M48 20h5c1 7 13 7 14 0h5l3 24 15 50c-10 6-50 6-60 0l15-50z" fill="%[1]s"/><path d="M46 46h28l2 6H44z" fill="%[2]s"/>`,
+	"hat":     `<path d="M34 66c0-20 10-32 26-32s26 12 26 32z" fill="%[1]s"/><path d="M30 66h60c12 2 14 10 4 12H34c-12 0-12-10-4-12z" fill="%[2]s"/><circle cx="60" cy="34" r="4" fill="%[3]s"/>`,
+	"shelf":   `<path d="M30 20h60v80H30z" fill="%[1]s"/><path d="M36 26h48v20H36zm0 26h48v20H36zm0 26h48v16H36z" fill="%[3]s"/><path d="M40 46V32h5v14zm8 0V30h5v16zm20 26V58h5v14zm8 0V62h4v10zM42 94V84h16v10z" fill="%[2]s"/>`,
+	"rug":     `<path d="M26 34h68v56H26z" fill="%[1]s"/><path d="M34 42h52v40H34z" fill="none" stroke="%[3]s" stroke-width="4"/><path d="M60 48l14 14-14 14-14-14z" fill="%[2]s"/><path d="M26 28v6m9-6v6m9-6v6m9-6v6m9-6v6m9-6v6m9-6v6m9-6v6M26 90v6m9-6v6m9-6v6m9-6v6m9-6v6m9-6v6m9-6v6m9-6v6" stroke="%[2]s" stroke-width="3"/>`,
+	"pot":     `<path d="M28 50h64v30c0 9-7 14-14 14H42c-7 0-14-5-14-14z" fill="%[1]s"/><path d="M22 44h76v8H22zM54 36h12v6H54z" fill="%[2]s"/><path d="M20 58h8m64 0h8" stroke="%[2]s" stroke-width="6" stroke-linecap="round"/><path d="M38 62v16" stroke="%[3]s" stroke-width="5" stroke-linecap="round"/>`,
+	"bike":    `<circle cx="36" cy="74" r="20" fill="none" stroke="%[2]s" stroke-width="5"/><circle cx="86" cy="74" r="20" fill="none" stroke="%[2]s" stroke-width="5"/><path d="M36 74l16-30h24l10 30M52 44l10 30h-26M62 74l14-30-3-9h9M46 40h12" stroke="%[1]s" stroke-width="5" fill="none" stroke-linejoin="round"/>`,
 	"shoe":    `<path d="M22 62c8 2 14-2 18-10l8-12 12 6c2 10 10 16 22 18 12 2 18 6 18 14v4H22z" fill="%[1]s"/><path d="M20 82h82v6c0 3-2 4-5 4H25c-3 0-5-1-5-4z" fill="%[2]s"/><path d="M52 48l-6 8m12-5-6 8m13-4-6 8" stroke="%[3]s" stroke-width="3" stroke-linecap="round"/>`,
 	"bottle":  `<path d="M51 20h18v14l8 12v48c0 4-3 6-6 6H49c-3 0-6-2-6-6V46l8-12z" fill="%[1]s"/><rect x="51" y="16" width="18" height="10" rx="3" fill="%[2]s"/><rect x="43" y="58" width="34" height="24" fill="%[3]s"/>`,
 	"box":     `<path d="M60 22 96 40v42L60 100 24 82V40z" fill="%[1]s"/><path d="M24 40l36 18 36-18M60 58v42" stroke="%[2]s" stroke-width="3" fill="none"/><path d="M42 31l36 18v12" stroke="%[3]s" stroke-width="5" fill="none"/>`,
@@ -33,29 +41,24 @@ var shapes = map[string]string{
 	"soap":    `<rect x="40" y="44" width="40" height="56" rx="8" fill="%[1]s"/><path d="M54 44V30h12v14M60 30v-8h16" stroke="%[2]s" stroke-width="6" fill="none"/><rect x="46" y="60" width="28" height="22" rx="3" fill="%[3]s"/>`,
 }
 
-// words lead from a word of a category or title to a shape. The first that occurs wins.
-var words = []struct{ shape, any string }{
-	{"shoe", "shoe sneaker boot sandal loafer footwear slipper trainer heel"},
-	{"watch", "watch wearable"},
-	{"audio", "headphone earbud earphone headset speaker audio soundbar"},
-	{"camera", "camera lens webcam camcorder"},
-	{"printer", "printer toner cartridge ink scanner copier"},
-	{"laptop", "laptop notebook computer tablet keyboard chromebook"},
-	{"phone", "phone mobile smartphone case charger"},
-	{"screen", "monitor television tv screen display projector"},
-	{"shirt", "shirt jacket coat dress sweater hoodie jeans trouser skirt apparel clothing blouse pullover sock fashion"},
-	{"bag", "bag backpack luggage handbag wallet suitcase purse accessories"},
-	{"lamp", "lamp light lighting candle bulb"},
-	{"chair", "chair sofa table furniture desk bed shelf stool cushion"},
-	{"plant", "plant garden flower seed floral outdoor"},
-	{"book", "book stationery paper magazine pen notebook card"},
-	{"toy", "toy game puzzle doll pet baby kids plush"},
-	{"ball", "ball sport fitness yoga bike cycling tennis football running"},
-	{"cup", "cup mug coffee tea kitchen cookware pan kettle homedecor housewares"},
-	{"bottle", "bottle drink beverage juice wine beer milk soda water oil sauce soft"},
-	{"tool", "tool drill hammer hardware diy cable saw wrench instrument"},
-	{"soap", "soap shampoo beauty cosmetic skin cream lotion drug perfume health grooming cleaning detergent hair"},
-	{"food", "food fruit snack grocery cheese bread meat produce candy chocolate vegetable cereal pastry deli frozen frzn chips cookies"},
+// shapeWords lead from a word of a category or title to a shape. The first that occurs wins.
+var shapeWords = []struct{ shape, any string }{
+	{"shoe", "shoe sneaker boot sandal loafer footwear slipper trainer heel"}, {"watch", "watch wearable clock"},
+	{"audio", "headphone earbud earphone headset speaker audio soundbar"}, {"camera", "camera lens webcam camcorder"},
+	{"printer", "printer toner cartridge ink scanner copier"}, {"laptop", "laptop notebook computer tablet keyboard chromebook pc"},
+	{"phone", "phone mobile smartphone charger"}, {"screen", "monitor television tv screen display projector"},
+	{"jacket", "jacket coat hoodie sweater outerwear parka blazer cardigan"}, {"trouser", "trouser jeans pant short legging chino"},
+	{"dress", "dress skirt gown"}, {"hat", "hat cap beanie"},
+	{"shirt", "shirt top apparel clothing blouse pullover sock fashion tee polo jersey"},
+	{"bag", "bag backpack luggage handbag wallet suitcase purse accessories tote"}, {"lamp", "lamp light lighting candle bulb lantern"},
+	{"shelf", "bookshelf shelf bookcase cabinet wardrobe dresser"}, {"rug", "rug carpet mat towel blanket curtain bedding pillow"},
+	{"chair", "chair sofa table furniture desk bed stool cushion couch"}, {"plant", "plant garden flower seed floral outdoor"},
+	{"book", "book stationery paper magazine pen card journal"}, {"toy", "toy game puzzle doll pet baby kids plush lego"},
+	{"bike", "bike cycling bicycle scooter"}, {"ball", "ball sport fitness yoga tennis football running"},
+	{"pot", "pot pan cookware kettle saucepan wok kitchen housewares"}, {"cup", "cup mug coffee tea homedecor"},
+	{"bottle", "bottle drink beverage juice wine beer milk soda water oil sauce soft"}, {"tool", "tool drill hammer hardware diy cable saw wrench instrument"},
+	{"soap", "soap shampoo beauty cosmetic skin cream lotion drug perfume health grooming cleaning detergent hair serum"},
+	{"food", "food fruit snack grocery groceries cheese bread meat produce candy chocolate vegetable cereal pastry deli frozen frzn chips cookies"},
 }
 
 var named = map[string]string{
@@ -68,10 +71,12 @@ var palette = [...]string{"#b8574a", "#4f7d6b", "#3f6f9a", "#a8783a", "#7a628f",
 
 // picture draws a product as SVG: a shape by its category, coloured by its colour, or by its name where it has none.
 func picture(p Product) template.HTML {
-	text := strings.ToLower(strings.Join(p.Categories, " ") + " " + p.Title)
+	// What it is stands in the narrowest category and the title; the broader categories only help where those say nothing.
+	words := append([]string{p.Category(), p.Title}, p.Categories...)
+	text := strings.ToLower(strings.Join(words, " "))
 	shape := shapes["box"]
 	best := len(text) + 1
-	for _, w := range words {
+	for _, w := range shapeWords {
 		for word := range strings.FieldsSeq(w.any) {
 			if at := wordAt(text, word); at >= 0 && at < best {
 				best, shape = at, shapes[w.shape]
