@@ -172,7 +172,7 @@ func (d *desk) assemble(k *keys, a *ask, id token.ID, w *work) {
 	r := &w.reply
 	w.order = w.order[:0]
 	if len(w.ranked) > 0 {
-		w.order = assemble.Order(w.order, w.ranked)
+		w.order = w.picker.Order(w.order, w.ranked)
 	}
 	w.order = assemble.InOrder(w.order, len(w.ranked), len(w.ids))
 	o := assemble.Options{

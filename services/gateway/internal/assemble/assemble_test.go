@@ -1,11 +1,13 @@
 package assemble
 
 import (
+	"cmp"
 	"fmt"
 	"math"
+	"slices"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
 	"github.com/haggle-commerce/haggle/libs/shop"
@@ -61,7 +63,7 @@ func TestPick(t *testing.T) {
 		{"the caller's order beats diversity", list{"a1", "a2", "b1"}, Options{Size: 2, Diversity: High, InOrder: true}, list{"a1", "a2"}},
 	}
 	for _, test := range tests {
-		if diff := cmp.Diff(test.want, pick(test.ids, test.o)); diff != "" {
+		if diff := gocmp.Diff(test.want, pick(test.ids, test.o)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", test.name, diff)
 		}
 	}
@@ -100,7 +102,7 @@ func TestPagesByOffsetAndByTokenAgree(t *testing.T) {
 		if len(byToken) != want {
 			t.Fatalf("by token: %d items, want %d", len(byToken), want)
 		}
-		if diff := cmp.Diff(byToken, byOffset); diff != "" {
+		if diff := gocmp.Diff(byToken, byOffset); diff != "" {
 			t.Fatalf("by token (-) and by offset (+):\n%s", diff)
 		}
 	})
@@ -108,10 +110,27 @@ func TestPagesByOffsetAndByTokenAgree(t *testing.T) {
 
 func TestOrder(t *testing.T) {
 	nan := float32(math.NaN())
-	got := Order(nil, []float32{1, nan, 3, 1, nan, 2})
-	if diff := cmp.Diff([]int{2, 5, 0, 3, 1, 4}, got); diff != "" {
+	var d Desk
+	got := d.Order(nil, []float32{1, nan, 3, 1, nan, 2})
+	if diff := gocmp.Diff([]int{2, 5, 0, 3, 1, 4}, got); diff != "" {
 		t.Errorf("Order (-want +got):\n%s", diff)
 	}
+}
+
+// TestOrderAgreesWithAStableSort holds the trick with bits to what it stands for.
+func TestOrderAgreesWithAStableSort(t *testing.T) {
+	var d Desk
+	rapid.Check(t, func(t *rapid.T) {
+		scores := rapid.SliceOf(rapid.OneOf(rapid.Float32(), rapid.SampledFrom([]float32{0, float32(math.Copysign(0, -1)), 1, -1, float32(math.Inf(1)), float32(math.Inf(-1))}))).Draw(t, "scores")
+		var want []int
+		for i := range scores {
+			want = append(want, i)
+		}
+		slices.SortStableFunc(want, func(a, b int) int { return cmp.Compare(scores[b], scores[a]) })
+		if diff := gocmp.Diff(want, d.Order(nil, scores)); diff != "" {
+			t.Fatalf("Order(%v) (-want +got):\n%s", scores, diff)
+		}
+	})
 }
 
 func TestLevelOf(t *testing.T) {
@@ -136,7 +155,7 @@ func BenchmarkPick(b *testing.B) {
 	lookup := func(id shop.ItemID) *shelf.Entry { return entries[id] }
 	b.ReportAllocs()
 	for b.Loop() {
-		order = Order(order[:0], scores)
+		order = d.Order(order[:0], scores)
 		if got := d.Pick(ids, order, lookup, Options{Size: 20, Diversity: Low}); len(got) != 20 {
 			b.Fatal(len(got))
 		}
