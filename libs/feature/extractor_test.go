@@ -175,7 +175,7 @@ func TestLeaningFeatures(t *testing.T) {
 		}
 	}
 	// Of the words of a, b has "mug" (in 3 of 4 items) and "red" (in 2), each with the whole interest: their mean idf.
-	mug, red := float32(math.Log1p(1.5/3.5)), float32(math.Log1p(2.5/2.5))
+	mug, red := float32(math.Log1p(1.5/3.5)), float32(math.Ln2)
 	for i, want := range []float32{0, (mug + red) / 2, mug / 3, 0} {
 		if got := vectors[i*Vector+wordAffinity]; i > 0 && !near(got, want) {
 			t.Errorf("item %d: word_affinity = %v, want %v", i, got, want)

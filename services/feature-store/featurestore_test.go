@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
-	"net"
 	"slices"
 	"strings"
 	"sync"
@@ -446,11 +445,18 @@ func TestRedisAwayLosesNothing(t *testing.T) {
 	servicetest.Eventually(t, within, func() error { return arrived(t, kit) })
 	proxy.Cut(true)
 	publish(t, kit.Bus, events[50:])
+	// The writer meets the refusal before Redis comes back.
 	servicetest.Eventually(t, within, func() error {
-		if _, err := net.DialTimeout("tcp", proxy.Address(), time.Second); err != nil {
+		metrics, err := kit.Metrics.Gather()
+		if err != nil {
 			return err
 		}
-		return nil
+		for _, m := range metrics {
+			if m.GetName() == "haggle_feature_store_redis_failures_total" && m.GetMetric()[0].GetCounter().GetValue() > 0 {
+				return nil
+			}
+		}
+		return errors.New("no exchange with Redis has failed yet")
 	})
 	proxy.Cut(false)
 	servicetest.Eventually(t, within, func() error { return arrived(t, kit) })

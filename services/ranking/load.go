@@ -33,7 +33,7 @@ const (
 func (r *room) followCatalogue(ctx context.Context) error {
 	last, err := r.lastItem(ctx)
 	if err != nil {
-		return nil // ctx ended
+		return err
 	}
 	began, ready := r.kit.Clock(), false
 	caughtUp := func(seq uint64) {

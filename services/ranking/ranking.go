@@ -45,12 +45,12 @@ func Run(ctx context.Context, kit service.Kit, c Config) error {
 	defer metrics.unregister(kit.Metrics)
 	r := newRoom(kit, c, metrics)
 	kit.Health.NotReady(cataloguePart, "is not read yet")
-	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return r.followCatalogue(ctx) })
-	group.Go(func() error { return kit.Models.Watch(ctx, slotRanker, r.loadRanker) })
-	group.Go(func() error { return kit.Models.Watch(ctx, slotNeighbours, r.loadNeighbours) })
+	group, work := errgroup.WithContext(ctx)
+	group.Go(func() error { return r.followCatalogue(work) })
+	group.Go(func() error { return kit.Models.Watch(work, slotRanker, r.loadRanker) })
+	group.Go(func() error { return kit.Models.Watch(work, slotNeighbours, r.loadNeighbours) })
 	group.Go(func() error {
-		return kit.Bus.Serve(ctx, wire.SubjectRank, bus.Limits{Workers: c.Workers, Queue: c.Queue}, r.rank)
+		return kit.Bus.Serve(work, wire.SubjectRank, bus.Limits{Workers: c.Workers, Queue: c.Queue}, r.rank)
 	})
 	if err := group.Wait(); err != nil && ctx.Err() == nil {
 		return fmt.Errorf("run ranking: %w", err)

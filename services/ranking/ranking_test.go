@@ -455,3 +455,22 @@ func BenchmarkRank(b *testing.B) {
 		})
 	}
 }
+
+// TestAFaultEndsRun closes the bus under the service: that is no clean end, and Run says so.
+func TestAFaultEndsRun(t *testing.T) {
+	kit := servicetest.Kit(t, "ranking")
+	ended := make(chan error, 1)
+	go func() { ended <- Run(t.Context(), kit, Default()) }()
+	servicetest.Eventually(t, within, func() error {
+		if kit.Health.Since().IsZero() {
+			return errors.New("not ready")
+		}
+		return nil
+	})
+	if err := kit.Bus.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-ended; err == nil {
+		t.Error("Run returns nil after the bus was closed under it")
+	}
+}
