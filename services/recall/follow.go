@@ -42,8 +42,8 @@ func newFollower(d *door, stream, filter string, take func([]bus.Message)) *foll
 }
 
 func (f *follower) follow(ctx context.Context) error {
-	if err := f.findEnd(ctx); err != nil {
-		return nil // ctx ended
+	if !f.findEnd(ctx) {
+		return nil
 	}
 	f.check(0)
 	return f.door.kit.Bus.Follow(ctx, f.stream, f.filter, 1, func(batch []bus.Message) error {
@@ -57,8 +57,8 @@ func (f *follower) follow(ctx context.Context) error {
 	})
 }
 
-// findEnd learns where the stream ends now. It waits while the bus or the stream is not there.
-func (f *follower) findEnd(ctx context.Context) error {
+// findEnd learns where the stream ends now. It waits while the bus or the stream is not there, and returns false when ctx ends.
+func (f *follower) findEnd(ctx context.Context) bool {
 	for warned := false; ; warned = true {
 		attempt, cancel := context.WithTimeout(ctx, 5*time.Second)
 		err := f.door.kit.Bus.EnsureStreams(attempt)
@@ -67,14 +67,14 @@ func (f *follower) findEnd(ctx context.Context) error {
 		}
 		cancel()
 		if err == nil || ctx.Err() != nil {
-			return ctx.Err()
+			return ctx.Err() == nil
 		}
 		if !warned {
 			f.door.kit.Log.Warn("waiting for the stream", "stream", f.stream, "reason", err)
 		}
 		select {
 		case <-ctx.Done():
-			return ctx.Err()
+			return false
 		case <-time.After(retryPause):
 		}
 	}

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -210,7 +211,8 @@ func TestInvalidRequestsNameTheField(t *testing.T) {
 		meter := cost.Start()
 		err := e.Answer(request, &wire.RecallReply{}, now, &meter)
 		meter.Stop()
-		if fault, ok := err.(*wire.Error); !ok || fault.Code != wire.Invalid || fault.Field != field {
+		var fault *wire.Error
+		if !errors.As(err, &fault) || fault.Code != wire.Invalid || fault.Field != field {
 			t.Errorf("%s: error %v, want Invalid that names the field", field, err)
 		}
 	}
@@ -397,6 +399,26 @@ func TestChangesShowAtOnce(t *testing.T) {
 	}
 	if size := e.Size(); size.Items != 6 {
 		t.Errorf("size %+v", size)
+	}
+}
+
+// TestAnswersAllocateLittle guards the query path: what is allocated is the reply, the filter and the words.
+func TestAnswersAllocateLittle(t *testing.T) {
+	items, events := generatedShop(2000, 5000)
+	e := New(small())
+	e.Apply(put(items...))
+	e.Observe(events)
+	for name, c := range map[string]struct {
+		request *wire.RecallRequest
+		most    float64
+	}{
+		"search":    {&wire.RecallRequest{Query: items[0].Title, Limit: 100}, 50},
+		"recommend": {&wire.RecallRequest{Purpose: wire.Purpose_PURPOSE_RECOMMEND, Shopper: string(events[0].Shopper), ContextItems: []string{string(items[3].ID)}, Limit: 100}, 60},
+		"trending":  {&wire.RecallRequest{Purpose: wire.Purpose_PURPOSE_TRENDING, Limit: 100}, 30},
+	} {
+		if got := testing.AllocsPerRun(50, func() { ask(t, e, c.request) }); got > c.most {
+			t.Errorf("%s: %v allocations, at most %v", name, got, c.most)
+		}
 	}
 }
 

@@ -249,10 +249,10 @@ func (p *parser) colon(n Node) (Node, error) {
 	if err := p.advance(); err != nil {
 		return Node{}, err
 	}
-	switch value := p.token; {
-	case value.kind == tokenRange:
+	switch value := p.token; value.kind {
+	case tokenRange:
 		return p.open(n)
-	case value.kind == tokenNumber:
+	case tokenNumber:
 		if err := p.advance(); err != nil {
 			return Node{}, err
 		}
@@ -261,7 +261,7 @@ func (p *parser) colon(n Node) (Node, error) {
 			return p.open(n)
 		}
 		return p.equal(n, value)
-	case value.kind == tokenWord || value.kind == tokenQuoted:
+	case tokenWord, tokenQuoted:
 		if err := p.advance(); err != nil {
 			return Node{}, err
 		}

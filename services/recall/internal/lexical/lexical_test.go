@@ -222,7 +222,7 @@ func TestCorrect(t *testing.T) {
 		"hedphone":              "headphones",
 		"headfones":             "headphones",
 		"wireles":               "wireless",
-		"runing":                "running",
+		"runningg":              "running",
 		"ipone":                 "iphone",
 		"jacket":                "",
 		"jackets":               "",
