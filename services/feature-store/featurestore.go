@@ -31,12 +31,14 @@ type pace struct {
 	loser time.Duration
 	// watch is how often an idle writer looks whether Redis still has what it wrote.
 	watch time.Duration
+	// retry is the pause before the second try of what failed; it doubles up to lastPause.
+	retry time.Duration
 }
 
 // Run folds events until ctx ends. The watermark in Redis says where it goes on; without one, all rows are built anew from the
 // stream. It is ready when the rows hold what was in the stream when it began.
 func Run(ctx context.Context, kit service.Kit, c Config) error {
-	return run(ctx, kit, c, pace{loser: time.Second, watch: 2 * time.Second})
+	return run(ctx, kit, c, pace{loser: time.Second, watch: 2 * time.Second, retry: 50 * time.Millisecond})
 }
 
 func run(ctx context.Context, kit service.Kit, c Config, p pace) error {

@@ -26,7 +26,7 @@ import (
 )
 
 // brisk makes tests of what is waited for quick.
-var brisk = pace{loser: 5 * time.Millisecond, watch: 10 * time.Millisecond}
+var brisk = pace{loser: 5 * time.Millisecond, watch: 10 * time.Millisecond, retry: 2 * time.Millisecond}
 
 const within = 20 * time.Second
 
@@ -256,8 +256,8 @@ func (c *crash) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Proces
 func TestFaultsBetweenAnyTwoSteps(t *testing.T) {
 	eachRedis(t, func(t *testing.T, address string) {
 		kit := servicetest.Kit(t, name, servicetest.KitOptions{Redis: address})
-		events := someEvents(120, 2)
-		publish(t, kit.Bus, append(slices.Clone(events), events[:30]...))
+		events := someEvents(60, 2)
+		publish(t, kit.Bus, append(slices.Clone(events), events[:20]...))
 		want := wanted(events)
 		c := Default()
 		c.Batch, c.RowsInMemory = 40, 20 // several transactions, and rows that are read again

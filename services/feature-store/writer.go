@@ -205,18 +205,15 @@ func (w *writer) caughtUp() {
 	}
 }
 
-// How long to wait between two tries.
-const (
-	firstPause = 50 * time.Millisecond
-	lastPause  = time.Second
-)
+// lastPause is the longest pause between two tries.
+const lastPause = time.Second
 
 // retry calls f until it succeeds, ctx ends or the watermark was moved: while Redis or NATS is away, events wait in the stream.
 func (w *writer) retry(ctx context.Context, what string, f func() error) error {
-	for pause := firstPause; ; pause = min(2*pause, lastPause) {
+	for pause := w.pace.retry; ; pause = min(2*pause, lastPause) {
 		err := f()
 		if err == nil {
-			if pause > firstPause {
+			if pause > w.pace.retry {
 				w.kit.Log.Info("goes on", "what", what)
 			}
 			return nil
@@ -225,7 +222,7 @@ func (w *writer) retry(ctx context.Context, what string, f func() error) error {
 			return err
 		}
 		w.metrics.failures.Inc()
-		if pause == firstPause {
+		if pause == w.pace.retry {
 			w.kit.Log.Warn("tries again until it works", "what", what, "error", err)
 		}
 		select {
