@@ -187,7 +187,7 @@ type reading struct {
 }
 
 func (c *readCost) begin() reading {
-	if c.count.Add(1)%sampleEvery != 1 {
+	if c.count.Add(1)%sampleEvery != 0 {
 		return reading{}
 	}
 	return reading{cost.Start(), true}
@@ -199,11 +199,8 @@ func (c *readCost) end(read reading) time.Duration {
 	if !read.sampled {
 		return time.Duration(mean)
 	}
+	// From 0 up, so that every measure, the first too, stands for sampleEvery reads and no more.
 	took := int64(read.meter.Stop())
-	if mean == 0 {
-		c.nanos.Store(took)
-	} else {
-		c.nanos.Store(mean + (took-mean)/sampleShare)
-	}
+	c.nanos.Store(mean + (took-mean)/sampleShare)
 	return time.Duration(took)
 }
