@@ -166,7 +166,7 @@ func BenchmarkDecode(b *testing.B) {
 		router := chi.NewRouter()
 		router.Post("/v1/search", func(w http.ResponseWriter, r *http.Request) {
 			x := h.g.exchanges.Get().(*exchange)
-			x.start(h.g, w)
+			x.start(h.g, w, r)
 			if err := x.readBody(r, maxQueryBody); err != nil {
 				b.Fatal(err)
 			}

@@ -42,12 +42,17 @@ type exchange struct {
 	// body is the whole body, unless the endpoint reads it as a stream.
 	body   []byte
 	reader strict.Reader
-	watch  stopwatch
-	buf    []byte
-	status int
-	cheap  bool
-	answer *reply
-	memory *work
+	// watch is that of the connection, or own where nothing is measured.
+	watch *stopwatch
+	own   stopwatch
+	conn  *connection
+	// transport is the CPU time that bringing the request here took.
+	transport time.Duration
+	buf       []byte
+	status    int
+	cheap     bool
+	answer    *reply
+	memory    *work
 }
 
 // stopwatch adds up the CPU time of the goroutine that carries a request through the gateway, without the time in which it
@@ -85,7 +90,7 @@ func (w *stopwatch) lap() time.Duration {
 // answered and accounted for.
 func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := g.exchanges.Get().(*exchange)
-	x.start(g, w)
+	x.start(g, w, r)
 	g.kit.Traffic.Begin()
 	defer x.end(r)
 	if !g.streams(r.URL.Path) {
@@ -98,11 +103,17 @@ func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	g.handler.ServeHTTP(x, r)
 }
 
-func (x *exchange) start(g *gateway, w http.ResponseWriter) {
+func (x *exchange) start(g *gateway, w http.ResponseWriter, r *http.Request) {
 	now := g.kit.Clock()
 	*x = exchange{
 		ResponseWriter: w, gate: g, begin: now, ID: token.NewID(now, [2]uint64{g.random(), g.random()}), keys: g.keys.Load(),
-		body: x.body[:0], buf: x.buf[:0], reader: x.reader, watch: stopwatch{on: g.config.Accounting},
+		body: x.body[:0], buf: x.buf[:0], reader: x.reader,
+	}
+	x.watch = &x.own
+	if x.conn = connectionOf(r); x.conn != nil {
+		x.watch, x.transport = &x.conn.watch, x.conn.enter()
+	} else {
+		x.own.on = g.config.Accounting
 	}
 	x.id = x.ID.String()
 	w.Header()["X-Request-Id"] = []string{x.id}
@@ -127,7 +138,8 @@ func (x *exchange) end(r *http.Request) {
 	if x.memory != nil {
 		g.desk.works.Put(x.memory)
 	}
-	x.ResponseWriter, x.answer, x.memory = nil, nil, nil
+	conn := x.conn
+	x.ResponseWriter, x.answer, x.memory, x.conn, x.watch = nil, nil, nil, nil, nil
 	if cap(x.body) > keepBuffer {
 		x.body = nil
 	}
@@ -135,6 +147,9 @@ func (x *exchange) end(r *http.Request) {
 		x.buf = nil
 	}
 	g.exchanges.Put(x)
+	if conn != nil {
+		conn.leave()
+	}
 }
 
 // settle books what the exchange used.
@@ -150,10 +165,11 @@ func (x *exchange) settle() {
 	g.kit.Traffic.End(took, outcome)
 	g.metrics.answered(x.status)
 	if x.answer == nil {
-		g.kit.Ledger.Other(x.watch.cpu)
+		g.kit.Ledger.Other(x.watch.cpu + x.transport)
 		return
 	}
-	g.desk.settle(x.answer, &x.watch, took)
+	g.kit.Ledger.Claim(x.transport)
+	g.desk.settle(x.answer, x.watch, took)
 }
 
 // readBody reads the whole body. It is not measured: who sends slowly would hold a thread.

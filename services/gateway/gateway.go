@@ -72,8 +72,16 @@ func Run(ctx context.Context, kit service.Kit, c Config) error {
 	kit.Log.Info("listening", "address", "http://"+listener.Addr().String())
 	group, inner := errgroup.WithContext(ctx)
 	g.begin(inner, group)
-	group.Go(func() error { return g.serve(inner, limited(listener, c.Connections)) })
+	group.Go(func() error { return g.serve(inner, g.measured(limited(listener, c.Connections))) })
 	return group.Wait()
+}
+
+// measured returns a listener whose connections measure themselves, unless that is turned off.
+func (g *gateway) measured(l net.Listener) net.Listener {
+	if !g.config.Accounting {
+		return l
+	}
+	return metered{l}
 }
 
 // newGateway prepares a gateway that does nothing yet.
@@ -120,6 +128,7 @@ func (g *gateway) serve(ctx context.Context, listener net.Listener) error {
 	server := &http.Server{
 		Handler: g, ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, WriteTimeout: readTimeout + g.config.EventWait,
 		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
+		ConnContext: remember, ConnState: ended,
 		BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
 	}
 	failed := make(chan error, 1)

@@ -3,11 +3,13 @@ package gateway
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"time"
 
 	"github.com/go-chi/chi/v5"
 
+	"github.com/haggle-commerce/haggle/libs/cost"
 	"github.com/haggle-commerce/haggle/libs/shop"
 	"github.com/haggle-commerce/haggle/services/gateway/internal/keyring"
 	"github.com/haggle-commerce/haggle/services/gateway/internal/problem"
@@ -80,7 +82,7 @@ func (x *exchange) reply(r *http.Request, a ask, share int64) error {
 	defer x.gate.working.Add(-1)
 	d, w := x.gate.desk, x.work()
 	a.begin = x.begin
-	found, err := d.run(r.Context(), &x.watch, x.keys, &a, x.ID, w)
+	found, err := d.run(r.Context(), x.watch, x.keys, &a, x.ID, w)
 	if err != nil {
 		return err
 	}
@@ -106,8 +108,9 @@ func (x *exchange) autocomplete(r *http.Request) error {
 		return err
 	}
 	defer x.gate.working.Add(-1)
-	found := x.gate.desk.complete(r.Context(), &x.watch, &q, x.begin, x.ID, x.work())
+	found := x.gate.desk.complete(r.Context(), x.watch, &q, x.begin, x.ID, x.work())
 	x.answer, x.cheap = found, len(found.Degraded) > 0
+	x.bookTransport(found)
 	x.costHeaders(found)
 	x.buf = found.asCompletions().AppendJSON(x.buf[:0])
 	x.send(http.StatusOK, x.buf)
@@ -124,8 +127,17 @@ func (x *exchange) work() *work {
 
 // closeBill prices the query and writes the headers that say so.
 func (x *exchange) closeBill(r *reply) {
-	x.gate.desk.close(r, &x.watch, x.gate.kit.Clock().Sub(x.begin))
+	x.bookTransport(r)
+	x.gate.desk.close(r, x.watch, x.gate.kit.Clock().Sub(x.begin))
 	x.costHeaders(r)
+}
+
+// bookTransport puts what bringing the request here took on the bill.
+func (x *exchange) bookTransport(r *reply) {
+	if x.transport > 0 {
+		// The gateway's own stage stays the last: it is not over yet.
+		r.stages = slices.Insert(r.stages, 0, cost.Stage{Name: "http", CPU: x.transport})
+	}
 }
 
 // costHeaders sets Haggle-Cost and Server-Timing, which browsers show in their own tools.
