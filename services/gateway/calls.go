@@ -63,8 +63,9 @@ func (d *desk) remember(a *ask, w *work, why string) {
 		r.Degraded = append(r.Degraded, "filter:not_applied")
 	}
 	limit := min(a.offset+2*a.size+len(a.exclude), request.MaxDepth)
-	total, reason := 0, shop.Reasons(0).With(shop.ReasonPopular)
 	var found []shop.ItemID
+	var total int
+	reason := shop.Reasons(0).With(shop.ReasonPopular)
 	if a.query != "" && a.purpose == wire.Purpose_PURPOSE_SEARCH {
 		found, total = d.fallback.Match(a.query, a.category, limit)
 		reason = shop.Reasons(0).With(shop.ReasonMatch)

@@ -163,10 +163,10 @@ func TestImport(t *testing.T) {
 	h := newHouse(t, options{})
 	var lines bytes.Buffer
 	for i := range 1300 {
-		switch {
-		case i%100 == 7:
+		switch i % 100 {
+		case 7:
 			lines.WriteString("{\"event\":\"view_item\",\n")
-		case i%100 == 8:
+		case 8:
 			lines.WriteString("\n")
 		default:
 			fmt.Fprintf(&lines, `{"event":"purchase","event_id":"h%d","visitor_id":"v%d","timestamp":"2021-05-05T00:00:00Z","items":[{"item_id":"item-01"}]}`+"\n", i, i%10)

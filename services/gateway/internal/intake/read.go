@@ -182,7 +182,6 @@ func readKey(r *strict.Reader) string {
 // readTime reads RFC 3339 text, or seconds, milliseconds or microseconds since 1970, told apart by their size: 1e11 seconds
 // are in the year 5138, and as milliseconds in 1973.
 func readTime(r *strict.Reader) time.Time {
-	text := ""
 	if r.Next() == strict.Number {
 		v := r.Float(0, 1e17)
 		if v > 0 {
@@ -190,7 +189,8 @@ func readTime(r *strict.Reader) time.Time {
 		}
 		return time.Time{}
 	}
-	if text = r.Text(64); text == "" {
+	text := r.Text(64)
+	if text == "" {
 		return time.Time{}
 	}
 	if t, err := time.Parse(time.RFC3339Nano, text); err == nil {

@@ -32,8 +32,8 @@ func TestReport(t *testing.T) {
 			b.Query(now, Key{"recommend", "home", "trees"}, stages(200*time.Microsecond, 400*time.Microsecond), 0, i == 0)
 		}
 		if i%10 == 9 {
-			done := time.Duration(i + 1)
-			b.Vital(&wire.Vitals{Service: "gateway", Instance: "a", Process: "self", Cores: 2, ProcessNanos: uint64(time.Second + done*time.Millisecond), ClaimedNanos: uint64(done * 600 * time.Microsecond), OtherNanos: uint64(done * 100 * time.Microsecond)}, now)
+			done := uint64(i + 1)
+			b.Vital(&wire.Vitals{Service: "gateway", Instance: "a", Process: "self", Cores: 2, ProcessNanos: 1e9 + done*1e6, ClaimedNanos: done * 600e3, OtherNanos: done * 100e3}, now)
 		}
 	}
 	r := b.Report(now, time.Minute, []string{"purpose"})

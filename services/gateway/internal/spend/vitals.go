@@ -17,7 +17,6 @@ const (
 // process is an operating-system process, which may house several services.
 type process struct {
 	cpu      uint64
-	price    cost.NanoUSD
 	cores    float64
 	memory   uint64
 	services []string
