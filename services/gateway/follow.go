@@ -21,6 +21,7 @@ const (
 	popularLimit = 500
 	popularWait  = time.Second
 	readyEvery   = 200 * time.Millisecond
+	streamsWait  = 5 * time.Second
 )
 
 // followCatalogue keeps the shelf as the stream of items has it, until ctx ends.
@@ -66,9 +67,15 @@ func (g *gateway) ready(ctx context.Context) error {
 	g.kit.Health.NotReady("catalogue", "not read to its end yet")
 	ticker := time.NewTicker(readyEvery)
 	defer ticker.Stop()
-	for {
+	for made := false; ; {
+		// The gateway is the one writer of events and items, so it sees to it that there is a place for them.
+		if !made {
+			attempt, cancel := context.WithTimeout(ctx, streamsWait)
+			made = g.kit.Bus.EnsureStreams(attempt) == nil
+			cancel()
+		}
 		_, last, messages, err := g.kit.Bus.StreamInfo(ctx, wire.StreamCatalog)
-		if err == nil && (messages == 0 || g.metrics.followed.Load() >= last) {
+		if made && err == nil && (messages == 0 || g.metrics.followed.Load() >= last) {
 			g.desk.followed.Store(true)
 			g.kit.Health.Ready("catalogue")
 			g.kit.Log.Info("catalogue read", "items", g.desk.shelf.Len())

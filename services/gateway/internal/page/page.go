@@ -206,7 +206,7 @@ type Page struct {
 // New parses the templates; it panics when they do not parse, which a test would have seen.
 func New() *Page {
 	return &Page{templates: template.Must(template.New("").Funcs(template.FuncMap{
-		"money": money, "picture": picture, "reason": reason, "path": url.PathEscape, "micros": micros,
+		"money": money, "millis": millis, "picture": picture, "reason": reason, "path": url.PathEscape, "micros": micros,
 		"nano": nano, "thousands": thousands, "percent": func(f float64) string { return strconv.FormatFloat(f, 'f', 1, 64) },
 		"reasons": reasonText,
 		"stageOf": func(r Receipt, s Stage) string { return strconv.Itoa(int(math.Round(r.Percent(s)))) },
@@ -270,6 +270,10 @@ func thousands(n int) string {
 		s = s[:at] + "," + s[at:]
 	}
 	return s
+}
+
+func millis(d time.Duration) string {
+	return strconv.FormatFloat(float64(d)/float64(time.Millisecond), 'f', 1, 64)
 }
 
 func micros(d time.Duration) string {
