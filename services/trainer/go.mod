@@ -1,6 +1,6 @@
 module github.com/haggle-commerce/haggle/services/trainer
 
-go 1.26
+go 1.26.0
 
 require (
 	github.com/haggle-commerce/haggle/libs v0.0.0

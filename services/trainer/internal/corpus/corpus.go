@@ -1,13 +1,13 @@
 // Package corpus keeps an event log in memory in a form that is small and quick to replay.
 //
-// An event takes 40 bytes and 8 bytes for each of its items, and each distinct item id, shopper and query its text once, in about
+// An event takes 48 bytes and 8 bytes for each of its items, and each distinct item id, shopper and query its text once, in about
 // 100 bytes.
 package corpus
 
 import (
 	"cmp"
-	"hash/maphash"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -45,9 +45,9 @@ type Event struct {
 	// At is when it happened, in unix milliseconds.
 	At      int64
 	Shopper Shopper
-	// Session stands for the session; 0 for none. Different sessions differ but for chance, 1 in 4 billion for a pair.
-	Session uint32
 	Query   Query
+	// Session stands for the session, by a hash; 0 for none.
+	Session uint64
 	Place   uint16
 	Kind    Kind
 	// id is a hash of the event's id; first and size say where its items stand.
@@ -70,7 +70,6 @@ type Log struct {
 	// Most is how many events are kept, the newest; 0 means all.
 	Most int
 
-	seed     maphash.Seed
 	events   []Event
 	entries  []entry
 	items    table[shop.ItemID]
@@ -119,12 +118,9 @@ func (l *Log) Add(e *shop.Event) {
 	if kind < 0 || len(e.Items) > shop.MaxEventItems {
 		return
 	}
-	if l.seed == (maphash.Seed{}) {
-		l.seed = maphash.MakeSeed()
-	}
 	stored := Event{
-		At: e.Time.UnixMilli(), Kind: Kind(kind), Shopper: Shopper(l.shoppers.number(e.Shopper)), Session: l.session(e),
-		Query: Query(l.queries.number(strings.TrimSpace(e.SearchTerm))), id: maphash.String(l.seed, e.ID),
+		At: e.Time.UnixMilli(), Kind: Kind(kind), Shopper: Shopper(l.shoppers.number(e.Shopper)), Session: sessionOf(e),
+		Query: Query(l.queries.number(strings.TrimSpace(e.SearchTerm))), id: hash(e.ID),
 		first: uint32(len(l.entries)), size: uint16(len(e.Items)),
 	}
 	if place := l.places.number(e.Placement); place < maxPlaces {
@@ -140,24 +136,33 @@ func (l *Log) Add(e *shop.Event) {
 	}
 }
 
-// session returns the number of an event's session: that of its id, else one made of the shopper and the order, else of the
+// sessionOf returns the number of an event's session: that of its id, else one made of the shopper and the order, else of the
 // shopper and the half hour.
-func (l *Log) session(e *shop.Event) uint32 {
-	var h maphash.Hash
-	h.SetSeed(l.seed)
+func sessionOf(e *shop.Event) uint64 {
 	switch {
 	case e.Session != "":
-		h.WriteString(string(e.Session))
+		return max(hash("s", string(e.Session), string(e.Shopper)), 1)
 	case e.Shopper == "":
 		return 0
 	case e.Transaction != "":
-		h.WriteString(e.Transaction)
-	default:
-		maphash.WriteComparable(&h, e.Time.Unix()/int64(shop.SessionIdle.Seconds()))
+		return max(hash("t", e.Transaction, string(e.Shopper)), 1)
 	}
-	h.WriteByte(0)
-	h.WriteString(string(e.Shopper))
-	return max(uint32(h.Sum64()), 1)
+	half := e.Time.Unix() / int64(shop.SessionIdle.Seconds())
+	return max(hash("h", strconv.FormatInt(half, 36), string(e.Shopper)), 1)
+}
+
+// hash is FNV-1a of the texts with a zero byte after each: the same in every process, so that what is learnt is the same too.
+func hash(texts ...string) uint64 {
+	h := uint64(14695981039346656037)
+	for _, text := range texts {
+		for i := range len(text) {
+			h = (h ^ uint64(text[i])) * 1099511628211
+		}
+		h *= 1099511628211
+	}
+	h ^= h >> 32
+	h *= 0xd6e8feb86659fd93
+	return h ^ h>>32
 }
 
 // drop forgets the n oldest events.

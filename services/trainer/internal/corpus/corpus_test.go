@@ -93,7 +93,7 @@ func TestKindsFollowTheVocabulary(t *testing.T) {
 }
 
 func TestSessions(t *testing.T) {
-	with := func(change func(*shop.Event)) uint32 {
+	with := func(change func(*shop.Event)) int {
 		e := event("a", 0, shop.ViewItem, "x")
 		change(e)
 		var l Log
@@ -110,7 +110,7 @@ func TestSessions(t *testing.T) {
 	}
 	for name, c := range map[string]struct {
 		change func(*shop.Event)
-		want   uint32
+		want   int
 	}{
 		"the same half hour":    {func(e *shop.Event) { e.Time = e.Time.Add(20 * time.Minute) }, 1},
 		"the half hour after":   {func(e *shop.Event) { e.Time = e.Time.Add(30 * time.Minute) }, 2},

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/haggle-commerce/haggle/libs/quality"
+	"github.com/haggle-commerce/haggle/services/trainer/internal/corpus"
 	"github.com/haggle-commerce/haggle/services/trainer/internal/replay"
 )
 
@@ -53,7 +54,8 @@ func gains(s *replay.Sample, scores []float32, ask int) []float64 {
 func judge(s *replay.Sample, order func(ask int) []float64) Values {
 	var v Values
 	type key struct {
-		shopper, session uint32
+		shopper corpus.Shopper
+		session uint64
 	}
 	places := map[key]int{}
 	var counts []float64
@@ -65,7 +67,7 @@ func judge(s *replay.Sample, order func(ask int) []float64) Values {
 		}
 		found := order(ask)
 		ndcg := quality.NDCG(found, relevant, DepthNDCG)
-		k := key{shopper: uint32(a.Shopper)}
+		k := key{shopper: a.Shopper}
 		if a.Shopper == 0 {
 			k.session = a.Session
 		}

@@ -33,8 +33,6 @@ type Options struct {
 	Bins int
 	// FeatureShare and GroupShare are how many of the features and of the groups each tree sees.
 	FeatureShare, GroupShare float64
-	// Top is the k of NDCG@k: for the pairs of [Lambda] and for early stopping.
-	Top int
 	// Patience is after how many trees without a better NDCG on the validation data boosting stops.
 	Patience int
 	Seed     uint64
@@ -47,8 +45,8 @@ type Options struct {
 // DefaultOptions returns settings that were chosen on held-out time of the generated shop and of completejourney together.
 func DefaultOptions() Options {
 	return Options{
-		Objective: Lambda, Trees: 150, Depth: 5, Rate: 0.1, L2: 5, MinHessian: 1, MinRows: 20, Bins: 64,
-		FeatureShare: 0.7, GroupShare: 0.7, Top: 10, Patience: 30, Seed: 1,
+		Objective: Lambda, Trees: 150, Depth: 5, Rate: 0.1, L2: 5, MinHessian: 3, MinRows: 20, Bins: 64,
+		FeatureShare: 0.7, GroupShare: 0.7, Patience: 30, Seed: 1,
 	}
 }
 
@@ -60,8 +58,8 @@ func (o *Options) check() error {
 		return fmt.Errorf("boost: %d trees of depth %d, at most %d of %d", o.Trees, o.Depth, trees.MaxTrees, trees.MaxDepth)
 	case o.Bins < 2 || o.Bins > maxBins:
 		return fmt.Errorf("boost: %d bins, must be between 2 and %d", o.Bins, maxBins)
-	case !(o.Rate > 0) || !(o.L2 >= 0) || !(o.MinHessian > 0) || !(o.FeatureShare > 0) || !(o.GroupShare > 0) || o.Top < 1:
-		return fmt.Errorf("boost: rate %v, L2 %v, hessian %v, shares %v and %v, top %d: all must be positive", o.Rate, o.L2, o.MinHessian, o.FeatureShare, o.GroupShare, o.Top)
+	case !(o.Rate > 0) || !(o.L2 >= 0) || !(o.MinHessian > 0) || !(o.FeatureShare > 0) || !(o.GroupShare > 0):
+		return fmt.Errorf("boost: rate %v, L2 %v, hessian %v, shares %v and %v: all must be positive", o.Rate, o.L2, o.MinHessian, o.FeatureShare, o.GroupShare)
 	}
 	return nil
 }
@@ -113,7 +111,7 @@ func newBooster(train, valid *Data, o Options) *booster {
 	b.scores, b.validity = make([]float32, train.Rows()), make([]float32, valid.Rows())
 	b.slopes = make([]slope, train.Rows())
 	if o.Objective == Lambda {
-		b.lambda = newLambda(o.Top)
+		b.lambda = newLambda()
 		return b
 	}
 	share := float64(train.Positives()) / float64(train.Rows())
@@ -142,7 +140,7 @@ func (b *booster) run(ctx context.Context) (*Boosted, error) {
 		forest = append(forest, t)
 		addLeaves(b.scores, b.rows, &t, bins, b.pool)
 		addLeaves(b.validity, b.validRows, &t, bins, b.pool)
-		if ndcg := b.valid.ndcg(b.validity, o.Top, b.pool); ndcg > best {
+		if ndcg := b.valid.ndcg(b.validity, b.pool); ndcg > best {
 			kept, best = len(forest), ndcg
 		}
 		if o.Progress != nil {

@@ -19,7 +19,13 @@ type Data struct {
 	Labels []float32
 	// Ends holds, for each group, the row after its last one.
 	Ends []int
+	// Best holds, for each group, the DCG@[Depth] of the best list that there could be, which may hold more than the group does;
+	// nil means that the groups hold all.
+	Best []float64
 }
+
+// Depth is the k of NDCG@k, which models are chosen by.
+const Depth = 10
 
 // Rows returns how many rows there are.
 func (d *Data) Rows() int { return len(d.Labels) }
@@ -54,6 +60,8 @@ func (d *Data) check() error {
 		return fmt.Errorf("%w: %d numbers for %d rows of %d", ErrData, len(d.X), len(d.Labels), d.Width)
 	case len(d.Ends) == 0 || d.Ends[len(d.Ends)-1] != len(d.Labels):
 		return fmt.Errorf("%w: the groups do not hold the %d rows", ErrData, len(d.Labels))
+	case d.Best != nil && len(d.Best) != len(d.Ends):
+		return fmt.Errorf("%w: %d best lists for %d groups", ErrData, len(d.Best), len(d.Ends))
 	}
 	for g := range d.Ends {
 		if from, to := d.Group(g); from > to {
@@ -63,18 +71,18 @@ func (d *Data) check() error {
 	return nil
 }
 
-// ndcg returns the mean, over the groups with a relevant row, of NDCG@k with linear gains. Of rows with one score each has the
-// place in the middle, so that a constant score is not rewarded for the order of rows.
-func (d *Data) ndcg(scores []float32, k int, p *pool) float64 {
+// ndcg returns the mean NDCG@[Depth] of the groups, with linear gains; a group without a relevant row counts when there was
+// something relevant that it does not hold. Of rows with one score each has the place in the middle, so that a constant score
+// is not rewarded for the order of rows.
+func (d *Data) ndcg(scores []float32, p *pool) float64 {
 	values := make([]float64, d.Groups())
-	relevant := make([]bool, d.Groups())
 	p.each(d.Groups(), func(g int) {
 		from, to := d.Group(g)
-		values[g], relevant[g] = ndcgOf(scores[from:to], d.Labels[from:to], k)
+		values[g] = dcgOf(scores[from:to], d.Labels[from:to]) / d.best(g)
 	})
 	sum, n := 0.0, 0
-	for g, value := range values {
-		if relevant[g] {
+	for _, value := range values {
+		if value == value { // 0/0: nothing was relevant
 			sum += value
 			n++
 		}
@@ -82,40 +90,35 @@ func (d *Data) ndcg(scores []float32, k int, p *pool) float64 {
 	return sum / float64(max(n, 1))
 }
 
-// ndcgOf returns the NDCG@k of one group; ok is false when nothing in it is relevant.
-func ndcgOf(scores, labels []float32, k int) (value float64, ok bool) {
-	var gain, best float64
+// best returns the DCG of the best list for group g; 0 when nothing is relevant.
+func (d *Data) best(g int) float64 {
+	if d.Best != nil {
+		return d.Best[g]
+	}
+	from, to := d.Group(g)
+	return idealDCG(d.Labels[from:to], Depth)
+}
+
+// dcgOf returns the DCG@[Depth] of one group.
+func dcgOf(scores, labels []float32) (gain float64) {
 	for i, label := range labels {
 		if label <= 0 {
 			continue
 		}
-		ok = true
-		var above, level, better, alike int
-		for j, score := range scores {
+		above, level := 0, -1
+		for _, score := range scores {
 			switch {
 			case score > scores[i]:
 				above++
 			case score == scores[i]:
 				level++
 			}
-			switch {
-			case labels[j] > label, labels[j] == label && j < i:
-				better++
-			case labels[j] == label:
-				alike++
-			}
 		}
-		if rank := above + (level-1)/2; rank < k {
+		if rank := above + level/2; rank < Depth {
 			gain += float64(label) * discount(rank)
 		}
-		if better < k {
-			best += float64(label) * discount(better)
-		}
 	}
-	if !ok {
-		return 0, false
-	}
-	return gain / best, true
+	return gain
 }
 
 // discount is that of DCG for a rank counted from 0.

@@ -20,9 +20,8 @@ func logloss(slopes []slope, scores []float32, d *Data, p *pool) {
 
 // lambda holds the memory of LambdaMART's slopes.
 type lambda struct {
-	// sigmoid is 1 / (1 + exp(x)) at x = (i - middle) * step.
+	// sigmoid is 1 / (1 + exp(x)) at x = (i - sigmoidSteps) * sigmoidReach / sigmoidSteps.
 	sigmoid [2*sigmoidSteps + 1]float32
-	top     int
 }
 
 const (
@@ -30,8 +29,8 @@ const (
 	sigmoidReach = 16
 )
 
-func newLambda(top int) *lambda {
-	l := &lambda{top: top}
+func newLambda() *lambda {
+	l := &lambda{}
 	for i := range l.sigmoid {
 		l.sigmoid[i] = float32(1 / (1 + math.Exp(float64(i-sigmoidSteps)*sigmoidReach/sigmoidSteps)))
 	}
@@ -39,30 +38,29 @@ func newLambda(top int) *lambda {
 }
 
 // slopes writes the slopes of every row: Burges, "From RankNet to LambdaRank to LambdaMART", MSR-TR-2010-82, section 7, with
-// sigma = 1 and the gain of a label being the label. Pairs count whose better place is among the top, and the slopes of a group
+// sigma = 1 and the gain of a label being the label. Pairs count whose better place is among the first [Depth], and the slopes of a group
 // are scaled by log2(1+sum)/sum, so that groups with many pairs do not outweigh the others (as in LightGBM).
 func (l *lambda) slopes(out []slope, scores []float32, d *Data, p *pool) {
 	p.ranges(d.Groups(), func(first, last int) {
 		var order []int32
 		for g := first; g < last; g++ {
 			from, to := d.Group(g)
-			order = l.group(out[from:to], scores[from:to], d.Labels[from:to], order[:0])
+			order = l.group(out[from:to], scores[from:to], d.Labels[from:to], d.best(g), order[:0])
 		}
 	})
 }
 
-func (l *lambda) group(out []slope, scores, labels []float32, order []int32) []int32 {
+func (l *lambda) group(out []slope, scores, labels []float32, best float64, order []int32) []int32 {
 	clear(out)
 	for i := range scores {
 		order = append(order, int32(i))
 	}
 	slices.SortStableFunc(order, func(a, b int32) int { return cmp.Compare(scores[b], scores[a]) })
-	best := idealDCG(labels, l.top)
 	if best == 0 {
 		return order
 	}
 	sum := 0.0
-	for i := range min(l.top, len(order)) {
+	for i := range min(Depth, len(order)) {
 		for j := i + 1; j < len(order); j++ {
 			high, low := order[i], order[j]
 			if labels[high] == labels[low] {

@@ -57,13 +57,13 @@ func TestTreesLearnWhatNoSumCan(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	base := test.ndcg(score(t, line, test), 10, newPool(1))
+	base := test.ndcg(score(t, line, test), newPool(1))
 	for _, objective := range []Objective{Lambda, Logloss} {
 		m, err := Boost(t.Context(), train, valid, quick(objective))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := test.ndcg(score(t, m.Model, test), 10, newPool(1)); got < base+0.1 {
+		if got := test.ndcg(score(t, m.Model, test), newPool(1)); got < base+0.1 {
 			t.Errorf("%s: NDCG@10 %.3f, linear %.3f; want 0.1 more", objective, got, base)
 		}
 		if m.Gain[0]+m.Gain[1]+m.Gain[2] < 0.7 {
@@ -89,7 +89,7 @@ func TestScoresAreThoseOfTraining(t *testing.T) {
 			}
 		}
 		// The best of valid is kept.
-		if got := valid.ndcg(score(t, m.Model, valid), o.Top, newPool(1)); math.Abs(got-m.NDCG) > 1e-9 {
+		if got := valid.ndcg(score(t, m.Model, valid), newPool(1)); math.Abs(got-m.NDCG) > 1e-9 {
 			t.Errorf("%s: NDCG of valid is %v, said was %v", objective, got, m.NDCG)
 		}
 	}
@@ -154,9 +154,9 @@ func TestSlopesAreDerivatives(t *testing.T) {
 }
 
 func TestLambdaPushesTheRelevantUp(t *testing.T) {
-	l := newLambda(10)
+	l := newLambda()
 	labels, scores, out := []float32{0, 1, 0, 2}, []float32{3, 1, 2, 0}, make([]slope, 4)
-	l.group(out, scores, labels, nil)
+	l.group(out, scores, labels, idealDCG(labels, Depth), nil)
 	var sum float32
 	for i, s := range out {
 		sum += s.g
@@ -168,14 +168,14 @@ func TestLambdaPushesTheRelevantUp(t *testing.T) {
 		t.Errorf("slopes %+v: the last must be pulled up, and all add up to 0", out)
 	}
 	// Nothing is relevant: nothing moves.
-	l.group(out, scores, make([]float32, 4), nil)
+	l.group(out, scores, make([]float32, 4), 0, nil)
 	if slices.ContainsFunc(out, func(s slope) bool { return s != slope{} }) {
 		t.Errorf("slopes of a group without relevance = %+v", out)
 	}
 }
 
 func TestSigmoidTable(t *testing.T) {
-	l := newLambda(1)
+	l := newLambda()
 	for x := float32(-20); x <= 20; x += 0.37 {
 		if got, want := float64(l.at(x)), 1/(1+math.Exp(float64(x))); math.Abs(got-want) > 2e-3 {
 			t.Errorf("at(%v) = %v, want %v", x, got, want)
@@ -192,13 +192,15 @@ func TestNDCGAgreesWithQuality(t *testing.T) {
 			labels[i] = float32(rapid.IntRange(0, 3).Draw(t, "label"))
 			scores[i], relevances[i] = float32(s), float64(labels[i])
 		}
-		got, ok := ndcgOf(scores, labels, 10)
+		d := &Data{Labels: labels, Ends: []int{n}}
+		got := d.ndcg(scores, newPool(1))
 		want := quality.NDCG(quality.Gains(scores, relevances), relevances, 10)
-		if ok != slices.ContainsFunc(labels, func(l float32) bool { return l > 0 }) || math.Abs(got-want) > 1e-9 {
-			t.Fatalf("ndcgOf(%v, %v) = %v %v, want %v", scores, labels, got, ok, want)
+		if math.Abs(got-want) > 1e-9 {
+			t.Fatalf("ndcg(%v, %v) = %v, want %v", scores, labels, got, want)
 		}
 	})
-	if got, _ := ndcgOf(make([]float32, 100), append([]float32{1}, make([]float32, 99)...), 10); got != 0 {
+	d := &Data{Labels: append([]float32{1}, make([]float32, 99)...), Ends: []int{100}}
+	if got := d.ndcg(make([]float32, 100), newPool(1)); got != 0 {
 		t.Errorf("a constant score has NDCG@10 %v, want 0", got)
 	}
 }

@@ -12,15 +12,15 @@ import (
 
 // LinearOptions are the settings of [Linear].
 type LinearOptions struct {
-	// Epochs is the most passes over the groups, Patience after how many without a better NDCG@Top it stops.
-	Epochs, Patience, Top int
-	Rate                  float64
-	Seed                  uint64
+	// Epochs is the most passes over the groups, Patience after how many without a better NDCG it stops.
+	Epochs, Patience int
+	Rate             float64
+	Seed             uint64
 }
 
 // DefaultLinearOptions returns settings that do for all data seen so far.
 func DefaultLinearOptions() LinearOptions {
-	return LinearOptions{Epochs: 20, Patience: 4, Top: 10, Rate: 0.1, Seed: 1}
+	return LinearOptions{Epochs: 20, Patience: 4, Rate: 0.1, Seed: 1}
 }
 
 // Linear fits a weighted sum of the features to train: the cross entropy of the softmax over each group's scores (ListNet: Cao
@@ -48,7 +48,7 @@ func Linear(ctx context.Context, train, valid *Data, o LinearOptions) (*linear.M
 		}
 		m := f.model()
 		m.Score(scores, valid.X)
-		if value := valid.ndcg(scores, o.Top, newPool(1)); value > ndcg {
+		if value := valid.ndcg(scores, newPool(1)); value > ndcg {
 			best, ndcg, since = m, value, 0
 		} else if since++; since >= o.Patience {
 			break

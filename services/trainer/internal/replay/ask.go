@@ -60,7 +60,7 @@ type Ask struct {
 	Before  int
 	Purpose Purpose
 	Shopper corpus.Shopper
-	Session uint32
+	Session uint64
 	Query   corpus.Query
 	Context []corpus.Item
 	// Shown are the items of the list that was shown, where there was one.

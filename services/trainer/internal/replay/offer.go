@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"math"
 	"slices"
 
 	"github.com/haggle-commerce/haggle/libs/feature"
@@ -33,6 +34,20 @@ const (
 	dayMillis  = 24 * 60 * 60 * 1000
 )
 
+// recipe is what each channel counts.
+type recipe struct{ together, similar, again, popular, trending float32 }
+
+// recipes are those of the purposes without words; stranger is for somebody of whom nothing is known. They were chosen on
+// held-out time of the generated shop and of completejourney together, and are never written.
+var (
+	recipes = [Search]recipe{
+		Home:   {together: 0.3, similar: 0.05, again: 1, popular: 0.3, trending: 0.1},
+		Beside: {together: 1, similar: 0.4, again: 0.1, popular: 0.1, trending: 0.1},
+		Basket: {together: 1, similar: 0.4, again: 0.8, popular: 0.8, trending: 0.2},
+	}
+	stranger = recipe{popular: 0.8, trending: 1}
+)
+
 func newOfferer(w *world) *offerer { return &offerer{world: w, barred: map[corpus.Item]bool{}} }
 
 // use takes other lists of neighbours.
@@ -62,22 +77,16 @@ func (o *offerer) offer(a *Ask, at int64, k int) []scored {
 	if a.Shopper == 0 {
 		row = nil
 	}
-	o.again(row, at, a.Purpose, keep)
+	o.again(recipes[a.Purpose].again, row, at, keep)
 	o.seed(a, row)
-	share := func(context, known, nobody float32) float32 {
-		switch {
-		case len(a.Context) > 0:
-			return context
-		case len(o.seeds) > 0:
-			return known
-		}
-		return nobody
+	r := recipes[a.Purpose]
+	if len(o.seeds) == 0 {
+		r = stranger
 	}
-	o.together(1, keep)
-	o.similar(share(0.4, 0.25, 0), keep)
-	for i, weight := range [...]float32{share(0.1, 0.2, 0.8), share(0.1, 0.25, 1)} {
-		o.add(weight, o.world.leaders[i], keep)
-	}
+	o.together(r.together, keep)
+	o.similar(r.similar, keep)
+	o.add(r.popular, w.leaders[0], keep)
+	o.add(r.trending, w.leaders[1], keep)
 	// What was seen lately is offered as bought again or not at all: o.again was asked before it was barred.
 	return o.finish(k, func(corpus.Item) bool { return true })
 }
@@ -210,13 +219,9 @@ func (o *offerer) similar(weight float32, keep func(corpus.Item) bool) {
 }
 
 // again offers what the shopper bought before, but not today.
-func (o *offerer) again(row *feature.ShopperRow, at int64, p Purpose, keep func(corpus.Item) bool) {
+func (o *offerer) again(weight float32, row *feature.ShopperRow, at int64, keep func(corpus.Item) bool) {
 	if row == nil {
 		return
-	}
-	weight := float32(0.6)
-	if p != Home {
-		weight = 0.1
 	}
 	o.channel.reset(len(o.world.shelf.facts))
 	for i := range row.History[:min(len(row.History), feature.MaxHistory)] {
@@ -226,7 +231,9 @@ func (o *offerer) again(row *feature.ShopperRow, at int64, p Purpose, keep func(
 			continue
 		}
 		if item, ok := o.world.shelf.numbers[past.Item]; ok {
-			o.channel.add(item, float32(float64(past.Bought())/(1+days/30)))
+			// What others want too was no accident.
+			liked := math.Sqrt(o.world.popular.levels[item] / max(o.world.mostPopular(), 1e-300))
+			o.channel.add(item, float32(float64(past.Bought())/(1+days/30)*liked))
 		}
 	}
 	o.add(weight, o.channel.top(maxRecent, o.world.shelf, keep), keep)

@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math/rand/v2"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/haggle-commerce/haggle/libs/feature"
 	"github.com/haggle-commerce/haggle/libs/model/neighbour"
+	"github.com/haggle-commerce/haggle/libs/quality"
 	"github.com/haggle-commerce/haggle/services/trainer/internal/corpus"
 	"github.com/haggle-commerce/haggle/services/trainer/internal/learn"
 )
@@ -15,8 +17,11 @@ import (
 // Window is a run of asks that examples are made of.
 type Window struct {
 	Asks []Ask
-	// Keep is how many candidates of an ask are kept, with all that were wanted or shown and some of the others; 0 keeps all
-	// that were offered and nothing else, as a query would see it.
+	// Most is how many asks examples are made of, about: they are drawn as the replay goes.
+	Most int
+	// Keep is how many candidates of an ask are kept: all that were wanted, those that recall likes best and some of the others;
+	// 0 keeps all, as a query would see it. With Keep, asks of which no candidate was wanted are left out, because nothing can be
+	// learnt from them.
 	Keep int
 }
 
@@ -46,6 +51,7 @@ type Player struct {
 	offerer   *offerer
 	extractor *feature.Extractor
 	asker     feature.Asker
+	seed      uint64
 	random    *rand.Rand
 	// Learn returns the lists of neighbours from the first until events.
 	Learn func(until int) (*neighbour.Model, error)
@@ -64,13 +70,15 @@ func New(c *corpus.Corpus, s *Shelf, seed uint64) *Player {
 	w := newWorld(c, s)
 	return &Player{
 		corpus: c, shelf: s, world: w, offerer: newOfferer(w), extractor: feature.NewExtractor(s.catalogue),
-		random: rand.New(rand.NewPCG(seed, 0x706c6179)), Candidates: perOffer,
+		seed: seed, Candidates: perOffer,
 	}
 }
 
 // Play makes the examples of a window, whose asks are in order of time and later than those of the window before. The lists of
-// neighbours are learnt from what was before the window. Asks of which no candidate was wanted are left out of windows that
-// keep some candidates only, because nothing can be learnt from them.
+// neighbours are learnt from what was before the window.
+//
+// Only what recall would offer is learnt from, not all that was shown and clicked: an item that only the shown list knew is
+// clicked far more often than one that only recall knew, which tells who chose it and not who wants it.
 func (p *Player) Play(ctx context.Context, w Window) (*Sample, error) {
 	s := &Sample{Data: learn.Data{Width: feature.Vector}}
 	if len(w.Asks) == 0 {
@@ -81,8 +89,10 @@ func (p *Player) Play(ctx context.Context, w Window) (*Sample, error) {
 		return nil, fmt.Errorf("learn neighbours: %w", err)
 	}
 	p.offerer.use(m)
+	p.random = rand.New(rand.NewPCG(p.seed, uint64(w.Asks[0].Before)))
+	d := draw{random: p.random, need: w.Most, left: len(w.Asks)}
 	for i := range w.Asks {
-		if i%64 == 0 {
+		if i%256 == 0 {
 			if err := ctx.Err(); err != nil {
 				return nil, fmt.Errorf("replay: %w", err)
 			}
@@ -90,15 +100,41 @@ func (p *Player) Play(ctx context.Context, w Window) (*Sample, error) {
 				p.Progress(i, len(w.Asks))
 			}
 		}
-		a := &w.Asks[i]
-		p.world.advance(a.Before)
-		p.ask(s, a, w.Keep)
+		if d.take() {
+			p.world.advance(w.Asks[i].Before)
+			d.done(p.ask(s, &w.Asks[i], w.Keep))
+		}
 	}
 	return s, nil
 }
 
-// ask makes the examples of one ask.
-func (p *Player) ask(s *Sample, a *Ask, keep int) {
+// draw decides which asks of a window are taken, so that about as many as needed turn out to be of use.
+type draw struct {
+	random        *rand.Rand
+	need, left    int
+	taken, wanted int
+}
+
+// take reports whether to take the next ask.
+func (d *draw) take() bool {
+	left := float64(d.left)
+	d.left--
+	// Of the first asks half are expected to be of use.
+	useful := (float64(d.wanted) + 10) / (float64(d.taken) + 20)
+	return d.random.Float64()*left*useful < float64(d.need)
+}
+
+// done notes whether an ask that was taken is of use.
+func (d *draw) done(useful bool) {
+	d.taken++
+	if useful {
+		d.wanted++
+		d.need--
+	}
+}
+
+// ask makes the examples of one ask and reports whether there are any.
+func (p *Player) ask(s *Sample, a *Ask, keep int) bool {
 	// The ask stands at the moment of the event that follows it.
 	at := &p.corpus.Events[min(a.Before, len(p.corpus.Events)-1)]
 	offered := p.offerer.offer(a, at.At, p.Candidates)
@@ -106,15 +142,16 @@ func (p *Player) ask(s *Sample, a *Ask, keep int) {
 	if keep > 0 {
 		p.thin(a, keep)
 		if !slices.ContainsFunc(p.candidates, func(c scored) bool { return a.gain(c.item) > 0 }) {
-			return
+			return false
 		}
 	}
 	if len(p.candidates) < 2 {
-		return
+		return false
 	}
 	// The order must not tell a model what recall thought.
 	p.random.Shuffle(len(p.candidates), func(i, j int) { p.candidates[i], p.candidates[j] = p.candidates[j], p.candidates[i] })
 	p.vectors(s, a)
+	s.Data.Best = append(s.Data.Best, a.best())
 	missed := []float64(nil)
 	for _, want := range a.Wanted {
 		if !slices.ContainsFunc(p.candidates, func(c scored) bool { return c.item == want.Item }) {
@@ -122,22 +159,18 @@ func (p *Player) ask(s *Sample, a *Ask, keep int) {
 		}
 	}
 	s.Asks, s.Missed, s.Leading = append(s.Asks, *a), append(s.Missed, missed), append(s.Leading, p.leading(a))
+	return true
 }
 
-// thin leaves the candidates that were wanted or shown, those that recall likes best and a sample of the rest.
+// thin leaves the candidates that were wanted, those that recall likes best and a sample of the rest.
 func (p *Player) thin(a *Ask, keep int) {
-	for _, item := range a.Shown {
-		if p.shelf.facts[item] != nil && !slices.ContainsFunc(p.candidates, func(c scored) bool { return c.item == item }) {
-			p.candidates = append(p.candidates, scored{item: item})
-		}
-	}
 	kept, rest := 0, p.candidates
 	take := func(i int) {
 		rest[kept], rest[i] = rest[i], rest[kept]
 		kept++
 	}
 	for i, c := range rest {
-		if a.gain(c.item) > 0 || slices.Contains(a.Shown, c.item) || i < keep/3 {
+		if a.gain(c.item) > 0 || i < keep/3 {
 			take(i)
 		}
 	}
@@ -155,6 +188,16 @@ func (a *Ask) gain(item corpus.Item) float32 {
 		}
 	}
 	return 0
+}
+
+// best returns the DCG of the best list that there could be.
+func (a *Ask) best() float64 {
+	gains := make([]float64, 0, len(a.Wanted))
+	for _, w := range a.Wanted {
+		gains = append(gains, float64(w.Gain))
+	}
+	slices.SortFunc(gains, func(a, b float64) int { return cmp.Compare(b, a) })
+	return quality.DCG(gains, learn.Depth)
 }
 
 // vectors appends a group.
@@ -212,6 +255,7 @@ func (p *Player) leading(a *Ask) []float64 {
 // Append adds the examples of a later window.
 func (s *Sample) Append(later *Sample) {
 	rows := s.Data.Rows()
+	s.Data.Best = append(s.Data.Best, later.Data.Best...)
 	s.Data.X, s.Data.Labels = append(s.Data.X, later.Data.X...), append(s.Data.Labels, later.Data.Labels...)
 	for _, end := range later.Data.Ends {
 		s.Data.Ends = append(s.Data.Ends, rows+end)

@@ -3,6 +3,7 @@ package study
 import (
 	"fmt"
 	"os"
+	"strconv"
 	"testing"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 	"github.com/haggle-commerce/haggle/libs/shop"
 	"github.com/haggle-commerce/haggle/services/trainer/internal/corpus"
 	"github.com/haggle-commerce/haggle/services/trainer/internal/evaluate"
+	"github.com/haggle-commerce/haggle/services/trainer/internal/learn"
 	"github.com/haggle-commerce/haggle/services/trainer/internal/replay"
 )
 
@@ -48,6 +50,36 @@ func TestProbe(t *testing.T) {
 	fmt.Println("loaded", len(c.Events), "events", c.Items(), "items", c.Shoppers(), "shoppers", time.Since(begin))
 	o := Default()
 	last := ""
+	num := func(name string, f func(float64)) {
+		if x, err := strconv.ParseFloat(os.Getenv(name), 64); err == nil {
+			f(x)
+		}
+	}
+	num("KEEP", func(x float64) { o.Keep = int(x) })
+	num("TRAIN", func(x float64) { o.Train = int(x) })
+	num("DEPTH", func(x float64) { o.Boost.Depth = int(x) })
+	num("TREES", func(x float64) { o.Boost.Trees = int(x) })
+	num("RATE", func(x float64) { o.Boost.Rate = x })
+	num("L2", func(x float64) { o.Boost.L2 = x })
+	num("MH", func(x float64) { o.Boost.MinHessian = x })
+	num("MR", func(x float64) { o.Boost.MinRows = int(x) })
+	num("BINS", func(x float64) { o.Boost.Bins = int(x) })
+	num("PAT", func(x float64) { o.Boost.Patience = int(x) })
+	num("TEST", func(x float64) { o.Test = int(x) })
+	num("VALID", func(x float64) { o.Valid = int(x) })
+	num("SHRINK", func(x float64) { o.Together.Shrinkage = x })
+	num("ACROSS", func(x float64) { o.Together.Across = x })
+	num("DAMP", func(x float64) { o.Together.Damping = x })
+	num("NB", func(x float64) { o.Together.Neighbours = int(x) })
+	num("SEED", func(x float64) { o.Seed = uint64(x) })
+	num("FS", func(x float64) { o.Boost.FeatureShare = x })
+	num("GS", func(x float64) { o.Boost.GroupShare = x })
+	if x := os.Getenv("OBJ"); x != "" {
+		o.Boost.Objective = learn.Objective(x)
+	}
+	if os.Getenv("QUICK") != "" {
+		o.Train, o.Valid, o.Boost.Trees = 1000, 300, 3
+	}
 	cpu := cost.ProcessCPU()
 	o.Progress = func(stage string, share float64) {
 		if stage != last {

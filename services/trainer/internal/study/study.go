@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"slices"
 
 	"github.com/haggle-commerce/haggle/libs/feature"
@@ -88,7 +87,7 @@ func Run(ctx context.Context, c *corpus.Corpus, catalogue *feature.Catalogue, o 
 	if len(asks) < MinAsks {
 		return nil, fmt.Errorf("%w: %d asks, at least %d", ErrTooLittle, len(asks), MinAsks)
 	}
-	s := &study{options: o, player: replay.New(c, replay.NewShelf(c, catalogue), o.Seed), random: rand.New(rand.NewPCG(o.Seed, 0x73747564))}
+	s := &study{options: o, player: replay.New(c, replay.NewShelf(c, catalogue), o.Seed)}
 	s.player.Learn = func(until int) (*neighbour.Model, error) { return together.Learn(c, until, o.Together) }
 	train, valid, test, err := s.play(ctx, asks)
 	if err != nil {
@@ -111,7 +110,6 @@ func Run(ctx context.Context, c *corpus.Corpus, catalogue *feature.Catalogue, o 
 type study struct {
 	options Options
 	player  *replay.Player
-	random  *rand.Rand
 }
 
 // The shares of a study's time that its parts take, measured on the generated shop.
@@ -131,10 +129,11 @@ func (s *study) play(ctx context.Context, asks []replay.Ask) (train, valid, test
 		if err != nil {
 			return nil
 		}
-		part = s.sample(part, most)
-		s.player.Progress = func(n, _ int) { o.Progress("replay", playTime*float64(done+n)/float64(wanted)) }
+		s.player.Progress = func(n, of int) {
+			o.Progress("replay", playTime*(float64(done)+float64(most)*float64(n)/float64(of))/float64(wanted))
+		}
 		var sample *replay.Sample
-		sample, err = s.player.Play(ctx, replay.Window{Asks: part, Keep: keep})
+		sample, err = s.player.Play(ctx, replay.Window{Asks: part, Most: most, Keep: keep})
 		done += most
 		return sample
 	}
@@ -147,23 +146,9 @@ func (s *study) play(ctx context.Context, asks []replay.Ask) (train, valid, test
 			train.Append(part)
 		}
 	}
-	valid = play(asks[middle:end], o.Valid, s.player.Candidates)
+	valid = play(asks[middle:end], o.Valid, 0)
 	test = play(asks[end:], o.Test, 0)
 	return train, valid, test, err
-}
-
-// sample draws at most n asks, in their order.
-func (s *study) sample(asks []replay.Ask, n int) []replay.Ask {
-	if len(asks) <= n {
-		return asks
-	}
-	picked := s.random.Perm(len(asks))[:n]
-	slices.Sort(picked)
-	out := make([]replay.Ask, n)
-	for i, at := range picked {
-		out[i] = asks[at]
-	}
-	return out
 }
 
 // fit learns the candidates and judges them.

@@ -11,7 +11,7 @@ import (
 // touch is one item of one event.
 type touch struct {
 	shopper corpus.Shopper
-	session uint32
+	session uint64
 	// at is the place of the event in the corpus.
 	at int32
 	member
@@ -39,7 +39,7 @@ func gather(c *corpus.Corpus, until int, o Options) (sessions, shoppers *sets) {
 		now = c.Events[until-1].At
 	}
 	// A session is named by the place of its first event, so that the order does not depend on how sessions are numbered.
-	first := map[uint32]int32{}
+	first := map[uint64]int32{}
 	named := touches[:0:0]
 	for _, t := range touches {
 		if t.session != 0 {
@@ -48,12 +48,12 @@ func gather(c *corpus.Corpus, until int, o Options) (sessions, shoppers *sets) {
 				begin = t.at
 				first[t.session] = begin
 			}
-			t.session = uint32(begin)
+			t.session = uint64(begin)
 			named = append(named, t)
 		}
 	}
 	// A session of n items says n(n-1)/2 pairs: each of a long one says less.
-	sessions = collect(named, func(t touch) uint32 { return t.session }, c.Items(), maxSession, func(n int, day int32) float32 {
+	sessions = collect(named, func(t touch) uint32 { return uint32(t.session) }, c.Items(), maxSession, func(n int, day int32) float32 {
 		age := float64(now/dayMillis - int64(day))
 		return float32(math.Exp2(-age*24/o.HalfLife.Hours()) / math.Log2(1+float64(n)))
 	})
