@@ -1,0 +1,13 @@
+//go:build unix
+
+package haggle
+
+import (
+	"os"
+	"syscall"
+)
+
+// lockFile takes the file for this process alone; the lock ends with the process, however it ends.
+func lockFile(f *os.File) error {
+	return syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+}

@@ -1,0 +1,5 @@
+//go:build race
+
+package haggle
+
+const raceEnabled = true
