@@ -11,17 +11,16 @@ import (
 // Config says when the trainer learns, and from how much.
 type Config struct {
 	Every     time.Duration `flag:"every" help:"how long after a run the next may begin, when enough is new"`
-	Settle    time.Duration `flag:"settle" help:"how long the stream of events must be quiet before the first run, but for at most ten times as long"`
+	Settle    time.Duration `flag:"settle" help:"over how long the log of events must not grow by more than 1 % before the first run: an import may be under way"`
 	MinEvents int           `flag:"min-events" help:"how many events there must be to learn from"`
 	MaxEvents int           `flag:"max-events" help:"how many events are kept in memory, the newest; about 60 bytes each, and 8 for each item in them"`
 	Growth    float64       `flag:"growth" help:"by which share the log must have grown since the last run for another one"`
-	Margin    float64       `flag:"margin" help:"by how much of NDCG@10 a new model may at most be worse than what serves"`
 	Seed      uint64        `flag:"seed" help:"seed of all that is random: the same log and seed give the same models"`
 }
 
 // Default returns what a shop of some ten thousand items needs.
 func Default() Config {
-	return Config{Every: 15 * time.Minute, Settle: time.Second, MinEvents: 1000, MaxEvents: 5_000_000, Growth: 0.02, Margin: 0.005, Seed: 1}
+	return Config{Every: 15 * time.Minute, Settle: 2 * time.Second, MinEvents: 1000, MaxEvents: 5_000_000, Growth: 0.02, Seed: 1}
 }
 
 // Check returns every fault, joined, each a [*shop.FieldError].
@@ -33,10 +32,9 @@ func (c Config) Check() error {
 		}
 	}
 	require(c.Every >= time.Second, "every", "want 1s or more")
-	require(c.Settle >= 0 && c.Settle <= time.Minute, "settle", "want 0s to 1m")
+	require(c.Settle >= time.Millisecond && c.Settle <= time.Minute, "settle", "want 1ms to 1m")
 	require(c.MinEvents >= 1, "min-events", "want 1 or more")
 	require(c.MaxEvents >= c.MinEvents, "max-events", "want min-events or more")
 	require(c.Growth >= 0 && c.Growth <= 10, "growth", "want 0 to 10")
-	require(c.Margin >= 0 && c.Margin <= 0.5, "margin", "want 0 to 0.5")
 	return errors.Join(faults...)
 }

@@ -1,7 +1,7 @@
 package trainer
 
 import (
-	"errors"
+	"fmt"
 
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -26,5 +26,21 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 		runs:     vec("haggle_trainer_runs_total", "Runs by outcome.", "outcome"),
 		bad:      vec("haggle_trainer_unreadable_total", "Messages that could not be read, by kind.", "kind"),
 	}
-	return m, errors.Join(r.Register(m.events), r.Register(m.progress), r.Register(m.seconds), r.Register(m.runs), r.Register(m.bad))
+	for _, c := range m.all() {
+		if err := r.Register(c); err != nil {
+			return nil, fmt.Errorf("register metrics: %w", err)
+		}
+	}
+	return m, nil
+}
+
+func (m *metrics) all() []prometheus.Collector {
+	return []prometheus.Collector{m.events, m.progress, m.seconds, m.runs, m.bad}
+}
+
+// unregister takes the metrics back, so that the service can run again in the process.
+func (m *metrics) unregister(from prometheus.Registerer) {
+	for _, c := range m.all() {
+		from.Unregister(c)
+	}
 }

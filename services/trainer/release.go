@@ -13,9 +13,11 @@ import (
 	"github.com/haggle-commerce/haggle/libs/model"
 	"github.com/haggle-commerce/haggle/libs/quality"
 	"github.com/haggle-commerce/haggle/libs/registry"
+	"github.com/haggle-commerce/haggle/libs/shop"
 	"github.com/haggle-commerce/haggle/services/trainer/internal/choose"
 	"github.com/haggle-commerce/haggle/services/trainer/internal/corpus"
 	"github.com/haggle-commerce/haggle/services/trainer/internal/evaluate"
+	"github.com/haggle-commerce/haggle/services/trainer/internal/learn"
 	"github.com/haggle-commerce/haggle/services/trainer/internal/study"
 	"github.com/haggle-commerce/haggle/services/trainer/internal/together"
 )
@@ -46,53 +48,66 @@ func (r *room) loadServed(card registry.Card, file []byte) error {
 
 // round learns once from what the log holds now. What goes wrong is logged: the next round may do better, and what serves goes on.
 func (r *room) round(ctx context.Context) {
-	begin := r.kit.Clock()
+	started := r.kit.Clock()
+	// Items that nobody touched are candidates too.
+	var untouched []shop.ItemID
+	r.catalogue.Each(func(f *feature.Facts) bool {
+		untouched = append(untouched, f.ID)
+		return true
+	})
 	r.mu.Lock()
 	r.running = true
+	first := r.served.file == nil
+	for _, id := range untouched {
+		r.log.Item(id)
+	}
 	c := r.log.Corpus()
 	r.mu.Unlock()
-	r.kit.Health.NotReady(firstPart, "is learning")
-	r.kit.Log.Info("run begins", "events", len(c.Events), "items", r.catalogue.Len(), "shoppers", c.Shoppers())
+	r.notReady("is learning")
+	r.kit.Log.Info("run begins", "events", len(c.Events), "again", c.Twice, "forgotten", c.Dropped, "items", r.catalogue.Len(), "shoppers", c.Shoppers())
 	outcome := "ok"
-	switch err := r.teach(ctx, c); {
+	switch err := r.teach(ctx, c, first); {
 	case ctx.Err() != nil:
 		outcome = "cut off"
-	case errors.Is(err, study.ErrTooLittle):
+	case errors.Is(err, study.ErrTooLittle), errors.Is(err, learn.ErrData):
 		outcome = "too little"
 		r.kit.Log.Info("no ranker was learnt", "reason", err)
 	case err != nil:
 		outcome = "failed"
 		r.kit.Log.Error("run failed", "error", err)
 	}
+	took := r.kit.Clock().Sub(started)
 	r.metrics.runs.WithLabelValues(outcome).Inc()
-	r.metrics.seconds.Set(r.kit.Clock().Sub(begin).Seconds())
+	r.metrics.seconds.Set(took.Seconds())
+	r.metrics.progress.Set(1)
 	r.mu.Lock()
 	r.running = false
 	r.mu.Unlock()
 	// What a run needed is a multiple of what the log holds, and the next is a while away.
 	debug.FreeOSMemory()
-	r.kit.Log.Info("run ended", "outcome", outcome, "took", r.kit.Clock().Sub(begin).Round(time.Millisecond))
+	r.kit.Log.Info("run ended", "outcome", outcome, "took", took.Round(time.Millisecond))
 }
 
-// teach learns the neighbours, which recall can use at once, and then the rankers.
-func (r *room) teach(ctx context.Context, c *corpus.Corpus) error {
-	trainedOn := describe(c)
-	lists, err := together.Learn(c, len(c.Events), together.Default())
-	if err != nil {
-		return fmt.Errorf("learn neighbours: %w", err)
-	}
-	file, err := lists.Encode(map[string]string{"trained_on": trainedOn})
-	if err != nil {
-		return fmt.Errorf("encode neighbours: %w", err)
-	}
-	card, err := r.kit.Models.Publish(ctx, registry.Card{Name: slotNeighbours, Kind: model.KindNeighbour, Created: r.kit.Clock(), TrainedOn: trainedOn}, file)
-	if err != nil {
-		return fmt.Errorf("publish neighbours: %w", err)
-	}
-	r.kit.Log.Info("neighbours published", "model", card.ID, "items", lists.Len(), "bytes", card.Bytes)
+// teach learns the neighbours, which recall can use at once, and then the rankers. The first time the shop waits for it, so it
+// takes all cores; later it takes one, beside the queries.
+func (r *room) teach(ctx context.Context, c *corpus.Corpus, first bool) error {
 	o := study.Default()
-	o.Seed = r.config.Seed
-	o.Progress = r.progress(r.kit.Clock())
+	o.Seed, o.Boost.Seed, o.Linear.Seed = r.config.Seed, r.config.Seed, r.config.Seed
+	if !first {
+		o.Boost.Workers, o.Together.Workers = 1, 1
+	}
+	o.Boost.Used, o.Together.Used = r.kit.Ledger.Other, r.kit.Ledger.Other
+	meter := cost.Start()
+	defer func() { r.kit.Ledger.Other(meter.Stop()) }()
+	tell := r.progress(r.kit.Clock())
+	o.Progress = func(stage string, share float64) {
+		r.kit.Ledger.Other(meter.Lap())
+		tell(stage, share)
+	}
+	trainedOn := describe(c)
+	if err := r.teachNeighbours(ctx, c, o.Together, trainedOn); err != nil {
+		return err
+	}
 	found, err := study.Run(ctx, c, &r.catalogue, o)
 	if err != nil {
 		return fmt.Errorf("learn rankers: %w", err)
@@ -100,29 +115,54 @@ func (r *room) teach(ctx context.Context, c *corpus.Corpus) error {
 	return r.release(ctx, found, trainedOn)
 }
 
+// teachNeighbours learns the lists from the whole log and publishes them.
+func (r *room) teachNeighbours(ctx context.Context, c *corpus.Corpus, o together.Options, trainedOn string) error {
+	lists, err := together.Learn(c, len(c.Events), o)
+	if err != nil {
+		return fmt.Errorf("learn neighbours: %w", err)
+	}
+	file, err := lists.Encode(map[string]string{"trained_on": trainedOn})
+	if err != nil {
+		return fmt.Errorf("encode neighbours: %w", err)
+	}
+	card := registry.Card{
+		Name: slotNeighbours, Kind: model.KindNeighbour, Created: r.kit.Clock(), TrainedOn: trainedOn,
+		Metrics: map[string]float64{
+			"items": float64(lists.Len()), "pairs": float64(len(lists.Items)),
+			"coverage": float64(lists.Len()) / float64(max(r.catalogue.Len(), 1)),
+		},
+	}
+	if card, err = r.kit.Models.Publish(ctx, card, file); err != nil {
+		return fmt.Errorf("publish neighbours: %w", err)
+	}
+	r.kit.Log.Info("neighbours published", "model", card.ID, "items", lists.Len(), "bytes", card.Bytes)
+	return nil
+}
+
 // release publishes the best candidate when it is not worse than what serves, and records the others.
 func (r *room) release(ctx context.Context, found *study.Result, trainedOn string) error {
 	r.mu.Lock()
 	champion := r.served
 	r.mu.Unlock()
-	name, serving := "recall's order", found.Recall
+	var serving *evaluate.Values
 	if champion.file != nil && slices.Equal(champion.file.Header.Features, feature.Names()) {
-		name, serving = champion.card.ID, found.Judge(champion.file.Scorer)
+		values := found.Judge(champion.file.Scorer)
+		serving = &values
 	}
 	for i := range found.Candidates {
 		candidate := &found.Candidates[i]
+		decision := choose.Decide(candidate.Values, found.Recall, serving, r.config.Seed)
 		card := r.card(candidate, found, trainedOn)
-		file, err := candidate.File(map[string]string{"trained_on": trainedOn})
-		if err != nil {
-			return fmt.Errorf("encode ranker: %w", err)
+		card.Note = string(decision.Reason)
+		put(card, "over_recall_ndcg@10", decision.OverRecall.Interval)
+		if serving != nil {
+			card.Note += " (" + champion.card.ID + ")"
+			put(card, "over_serving_ndcg@10", decision.OverServing.Interval)
 		}
-		decision := choose.Decide(name, serving.NDCG, candidate.Values.NDCG, r.config.Margin, r.config.Seed)
-		card.Note = decision.Reason
 		if i == 0 && decision.Publish {
-			if card, err = r.kit.Models.Publish(ctx, card, file); err != nil {
-				return fmt.Errorf("publish ranker: %w", err)
+			if err := r.publish(ctx, card, candidate); err != nil {
+				return err
 			}
-			r.kit.Log.Info("ranker published", "model", card.ID, "kind", card.Kind, "ndcg@10", card.Metrics["ndcg@10"], "reason", card.Note)
 			continue
 		}
 		if i > 0 {
@@ -136,6 +176,24 @@ func (r *room) release(ctx context.Context, found *study.Result, trainedOn strin
 	return nil
 }
 
+func (r *room) publish(ctx context.Context, card registry.Card, candidate *study.Candidate) error {
+	file, err := candidate.File(map[string]string{"trained_on": card.TrainedOn})
+	if err != nil {
+		return fmt.Errorf("encode ranker: %w", err)
+	}
+	if card, err = r.kit.Models.Publish(ctx, card, file); err != nil {
+		return fmt.Errorf("publish ranker: %w", err)
+	}
+	r.kit.Log.Info("ranker published", "model", card.ID, "kind", card.Kind, "ndcg@10", card.Metrics["ndcg@10"],
+		"recall_ndcg@10", card.Metrics["recall_ndcg@10"], "popularity_ndcg@10", card.Metrics["popularity_ndcg@10"], "reason", card.Note)
+	return nil
+}
+
+// put writes a figure and its interval on a card.
+func put(c registry.Card, name string, v quality.Interval) {
+	c.Metrics[name], c.Intervals[name] = v.Mean, [2]float64{v.Low, v.High}
+}
+
 // card says what a candidate is and how good it was on held-out time, beside the orders to beat.
 func (r *room) card(candidate *study.Candidate, found *study.Result, trainedOn string) registry.Card {
 	c := registry.Card{
@@ -144,9 +202,7 @@ func (r *room) card(candidate *study.Candidate, found *study.Result, trainedOn s
 	}
 	for name, values := range map[string]evaluate.Values{"": candidate.Values, "recall_": found.Recall, "popularity_": found.Popularity} {
 		for measure, list := range map[string][]float64{"ndcg@10": values.NDCG, "recall@20": values.Recall} {
-			interval := quality.Bootstrap(list, quality.Resampling{Seed: r.config.Seed})
-			c.Metrics[name+measure] = interval.Mean
-			c.Intervals[name+measure] = [2]float64{interval.Low, interval.High}
+			put(c, name+measure, quality.Bootstrap(list, quality.Resampling{Seed: r.config.Seed}))
 		}
 	}
 	c.Metrics["auc"], c.Metrics["logloss"] = candidate.Rows.AUC, candidate.Rows.LogLoss
@@ -191,7 +247,7 @@ func (r *room) progress(begin time.Time) func(string, float64) {
 		}
 		last = now
 		left := time.Duration(float64(now.Sub(begin)) * (1 - share) / share).Round(time.Second)
-		r.kit.Health.NotReady(firstPart, fmt.Sprintf("is learning: %s, %.0f %%, %v left", stage, 100*share, left))
+		r.notReady(fmt.Sprintf("is learning: %s, %.0f %%, %v left", stage, 100*share, left))
 		r.kit.Log.Info("learning", "stage", stage, "percent", int(100*share), "left", left)
 	}
 }

@@ -41,7 +41,6 @@ type room struct {
 
 	mu      sync.Mutex
 	log     corpus.Log
-	newest  time.Time // when the last event was read
 	running bool
 	served  served
 }
@@ -55,6 +54,7 @@ func Run(ctx context.Context, kit service.Kit, c Config) error {
 	if err != nil {
 		return err
 	}
+	defer m.unregister(kit.Metrics)
 	r := &room{
 		kit: kit, config: c, metrics: m, demand: make(chan struct{}, 1), log: corpus.Log{Most: c.MaxEvents},
 		read: map[string]chan struct{}{catalogPart: make(chan struct{}), eventsPart: make(chan struct{})},
@@ -163,7 +163,6 @@ func (r *room) takeEvents(batch []bus.Message) {
 			return true
 		})
 	}
-	r.newest = r.kit.Clock()
 	r.metrics.events.Set(float64(r.log.Len()))
 }
 
@@ -198,47 +197,45 @@ func (r *room) learn(ctx context.Context) error {
 			return nil
 		}
 	}
-	if err := r.settle(ctx); err != nil {
-		return nil
-	}
-	ticker := time.NewTicker(time.Second)
+	s := schedule{config: r.config, wanted: true}
+	ticker := time.NewTicker(min(r.config.Settle/10+time.Millisecond, time.Second))
 	defer ticker.Stop()
-	known, last, wanted := 0, time.Time{}, true
+	told := false
 	for {
-		n := r.size()
-		enough := n >= r.config.MinEvents
-		if due := r.kit.Clock().Sub(last) >= r.config.Every && float64(n) >= float64(known)*(1+r.config.Growth); enough && (wanted || due && n > known) {
+		switch n := r.size(); s.next(n, r.kit.Clock()) {
+		case begin:
 			r.round(ctx)
-			known, last, wanted = n, r.kit.Clock(), false
-		} else if wanted && !enough {
-			r.kit.Log.Info("nothing to learn from yet", "events", n, "needed", r.config.MinEvents)
-			wanted = false
+			s.ended(n, r.kit.Clock())
+			r.kit.Health.Ready(firstPart)
+		case tooFew:
+			if !told {
+				told = true
+				r.kit.Log.Info("nothing to learn from yet", "events", n, "needed", r.config.MinEvents)
+			}
+			r.kit.Health.Ready(firstPart)
+		case unsettled:
+			r.notReady("waits until the events stop coming fast")
 		}
-		r.kit.Health.Ready(firstPart)
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-r.demand:
-			wanted = true
+			s.wanted = true
 		case <-ticker.C:
 		}
 	}
 }
 
-// settle waits until no events came for a while: an import may be under way.
-func (r *room) settle(ctx context.Context) error {
-	for begin := r.kit.Clock(); ; {
-		r.mu.Lock()
-		quiet := r.kit.Clock().Sub(r.newest)
-		empty := r.log.Len() == 0
-		r.mu.Unlock()
-		if empty || quiet >= r.config.Settle || r.kit.Clock().Sub(begin) >= 10*r.config.Settle {
-			return nil
-		}
-		if err := wait(ctx, r.config.Settle/10); err != nil {
-			return err
-		}
+// notReady says why the first run has not ended. Where a ranker serves already, from before a restart, nobody has to wait.
+func (r *room) notReady(why string) {
+	r.mu.Lock()
+	serves := r.served.file != nil
+	r.mu.Unlock()
+	if serves {
+		r.kit.Health.Ready(firstPart)
+		return
 	}
+	r.kit.Health.NotReady(firstPart, why)
 }
 
 func (r *room) size() int {

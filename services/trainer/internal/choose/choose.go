@@ -8,9 +8,9 @@ import (
 	"github.com/haggle-commerce/haggle/services/trainer/internal/evaluate"
 )
 
-// Margin is how much worse, as a share of what serves, a model may be at the low end of the interval and still count as not
-// worse. Newer data are worth that much by themselves: a model of last week's events knows no item of this week.
-const Margin = 0.02
+// Margin is by how much of NDCG a model may be worse at the low end of the interval and still count as not worse. Newer data are
+// worth that much by themselves: a model of last week's events knows no item of this week.
+const Margin = 0.005
 
 // Decision says whether a candidate is to serve, and why.
 type Decision struct {
@@ -57,7 +57,7 @@ func Decide(candidate, recall evaluate.Values, serving *evaluate.Values, seed ui
 	switch {
 	case d.OverServing.Low > 0:
 		d.Publish, d.Reason = true, Better
-	case d.OverServing.Mean >= 0, d.OverServing.Low >= -Margin*quality.Mean(serving.NDCG):
+	case d.OverServing.Mean >= 0, d.OverServing.Low >= -Margin:
 		d.Publish, d.Reason = true, NotWorse
 	default:
 		d.Reason = Worse

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"time"
 
 	"github.com/haggle-commerce/haggle/libs/model/trees"
 )
@@ -38,6 +39,8 @@ type Options struct {
 	Seed     uint64
 	// Workers is how many goroutines work; 0 means as many as there are processors. The result does not depend on it.
 	Workers int
+	// Used, where set, is told the CPU time of goroutines other than the caller's, by any of them.
+	Used func(time.Duration)
 	// Progress, where set, is called after every tree.
 	Progress func(done, most int)
 }
@@ -105,7 +108,7 @@ type booster struct {
 }
 
 func newBooster(train, valid *Data, o Options) *booster {
-	b := &booster{options: o, pool: newPool(o.Workers), train: train, valid: valid, random: rand.New(rand.NewPCG(o.Seed, 0x7265616c))}
+	b := &booster{options: o, pool: newPool(o.Workers, o.Used), train: train, valid: valid, random: rand.New(rand.NewPCG(o.Seed, 0x7265616c))}
 	b.edges = edges(train, o.Bins, b.random, b.pool)
 	b.rows, b.validRows = reduce(train, b.edges, b.pool), reduce(valid, b.edges, b.pool)
 	b.scores, b.validity = make([]float32, train.Rows()), make([]float32, valid.Rows())

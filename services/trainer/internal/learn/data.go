@@ -7,6 +7,9 @@ import (
 	"math"
 	"runtime"
 	"sync"
+	"time"
+
+	"github.com/haggle-commerce/haggle/libs/cost"
 )
 
 // Data are rows of features in groups, each group the candidates of one query. The zero value is empty.
@@ -138,13 +141,20 @@ var discounts = func() (table [128]float64) {
 }()
 
 // pool does independent work on several goroutines. What is done must not depend on their number.
-type pool struct{ workers int }
+type pool struct {
+	workers int
+	// used, where set, is told the CPU time of each goroutine.
+	used func(time.Duration)
+}
 
-func newPool(workers int) *pool {
+func newPool(workers int, used func(time.Duration)) *pool {
 	if workers <= 0 {
 		workers = runtime.GOMAXPROCS(0)
 	}
-	return &pool{workers}
+	if used == nil {
+		used = func(time.Duration) {}
+	}
+	return &pool{workers, used}
 }
 
 // each calls f with every number below n. Neighbouring numbers go to one goroutine.
@@ -167,7 +177,11 @@ func (p *pool) ranges(n int, f func(from, to int)) {
 	}
 	var group sync.WaitGroup
 	for w := range workers {
-		group.Go(func() { f(n*w/workers, n*(w+1)/workers) })
+		group.Go(func() {
+			meter := cost.Start()
+			f(n*w/workers, n*(w+1)/workers)
+			p.used(meter.Stop())
+		})
 	}
 	group.Wait()
 }

@@ -57,13 +57,13 @@ func TestTreesLearnWhatNoSumCan(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	base := test.ndcg(score(t, line, test), newPool(1))
+	base := test.ndcg(score(t, line, test), newPool(1, nil))
 	for _, objective := range []Objective{Lambda, Logloss} {
 		m, err := Boost(t.Context(), train, valid, quick(objective))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := test.ndcg(score(t, m.Model, test), newPool(1)); got < base+0.1 {
+		if got := test.ndcg(score(t, m.Model, test), newPool(1, nil)); got < base+0.1 {
 			t.Errorf("%s: NDCG@10 %.3f, linear %.3f; want 0.1 more", objective, got, base)
 		}
 		if m.Gain[0]+m.Gain[1]+m.Gain[2] < 0.7 {
@@ -89,7 +89,7 @@ func TestScoresAreThoseOfTraining(t *testing.T) {
 			}
 		}
 		// The best of valid is kept.
-		if got := valid.ndcg(score(t, m.Model, valid), newPool(1)); math.Abs(got-m.NDCG) > 1e-9 {
+		if got := valid.ndcg(score(t, m.Model, valid), newPool(1, nil)); math.Abs(got-m.NDCG) > 1e-9 {
 			t.Errorf("%s: NDCG of valid is %v, said was %v", objective, got, m.NDCG)
 		}
 	}
@@ -142,7 +142,7 @@ func TestSlopesAreDerivatives(t *testing.T) {
 		return math.Log1p(math.Exp(s))
 	}
 	got := make([]slope, 4)
-	logloss(got, scores, d, newPool(1))
+	logloss(got, scores, d, newPool(1, nil))
 	for i, s := range scores {
 		const e = 1e-4
 		up, at, down := loss(i, float64(s)+e), loss(i, float64(s)), loss(i, float64(s)-e)
@@ -193,14 +193,14 @@ func TestNDCGAgreesWithQuality(t *testing.T) {
 			scores[i], relevances[i] = float32(s), float64(labels[i])
 		}
 		d := &Data{Labels: labels, Ends: []int{n}}
-		got := d.ndcg(scores, newPool(1))
+		got := d.ndcg(scores, newPool(1, nil))
 		want := quality.NDCG(quality.Gains(scores, relevances), relevances, 10)
 		if math.Abs(got-want) > 1e-9 {
 			t.Fatalf("ndcg(%v, %v) = %v, want %v", scores, labels, got, want)
 		}
 	})
 	d := &Data{Labels: append([]float32{1}, make([]float32, 99)...), Ends: []int{100}}
-	if got := d.ndcg(make([]float32, 100), newPool(1)); got != 0 {
+	if got := d.ndcg(make([]float32, 100), newPool(1, nil)); got != 0 {
 		t.Errorf("a constant score has NDCG@10 %v, want 0", got)
 	}
 }

@@ -48,7 +48,7 @@ func Linear(ctx context.Context, train, valid *Data, o LinearOptions) (*linear.M
 		}
 		m := f.model()
 		m.Score(scores, valid.X)
-		if value := valid.ndcg(scores, newPool(1)); value > ndcg {
+		if value := valid.ndcg(scores, newPool(1, nil)); value > ndcg {
 			best, ndcg, since = m, value, 0
 		} else if since++; since >= o.Patience {
 			break

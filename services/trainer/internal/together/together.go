@@ -17,6 +17,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/haggle-commerce/haggle/libs/cost"
 	"github.com/haggle-commerce/haggle/libs/model/neighbour"
 	"github.com/haggle-commerce/haggle/libs/shop"
 	"github.com/haggle-commerce/haggle/services/trainer/internal/corpus"
@@ -36,11 +37,13 @@ type Options struct {
 	AcrossHalfLife time.Duration
 	// Workers is how many goroutines work; 0 means as many as there are processors. The result does not depend on it.
 	Workers int
+	// Used, where set, is told the CPU time of goroutines other than the caller's, by any of them.
+	Used func(time.Duration)
 }
 
 // Default returns constants that were chosen on held-out time of the generated shop and of completejourney together.
 func Default() Options {
-	return Options{Neighbours: 64, Damping: 0.5, Shrinkage: 2, HalfLife: 120 * 24 * time.Hour, Across: 0.3, AcrossHalfLife: 14 * 24 * time.Hour}
+	return Options{Neighbours: 64, Damping: 0.4, Shrinkage: 2, HalfLife: 120 * 24 * time.Hour, Across: 0.3, AcrossHalfLife: 14 * 24 * time.Hour}
 }
 
 // Bounds of one set of items: nobody buys more at once, robots do.
@@ -85,6 +88,9 @@ type sets struct {
 func Learn(c *corpus.Corpus, until int, o Options) (*neighbour.Model, error) {
 	if o.Workers <= 0 {
 		o.Workers = runtime.GOMAXPROCS(0)
+	}
+	if o.Used == nil {
+		o.Used = func(time.Duration) {}
 	}
 	sessions, shoppers := gather(c, until, o)
 	l := &learner{corpus: c, options: o, sessions: sessions, shoppers: shoppers, norms: make([]float64, c.Items()+1), rows: make([][]pair, c.Items()+1)}
@@ -134,11 +140,14 @@ func (l *learner) norm(i corpus.Item) float64 {
 func (l *learner) run(items int) {
 	const block = 64
 	var group sync.WaitGroup
-	next := make(chan int)
+	next := make(chan int, l.options.Workers)
 	for range l.options.Workers {
 		group.Go(func() {
 			counts := make([]float32, items+1)
 			var touched []corpus.Item
+			// The wait for the next block costs next to nothing: there is always one until the end.
+			meter := cost.Start()
+			defer func() { l.options.Used(meter.Stop()) }()
 			for begin := range next {
 				for i := begin; i < min(begin+block, items+1); i++ {
 					touched = l.row(corpus.Item(i), counts, touched[:0])
