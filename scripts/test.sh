@@ -30,5 +30,7 @@ if [ -n "$lint" ]; then
 else
   loud "lint: golangci-lint is not built here; build it once with: go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0"
 fi
-say "tests"
+say "tests, with the race detector"
 HAGGLE_REQUIRE_SERVERS=1 go test -race -timeout 25m work
+say "quality of the whole house, on held-out time"
+go test -timeout 15m -run TestQuality -v ./services/haggle

@@ -18,6 +18,7 @@ import (
 	"github.com/alicebob/miniredis/v2"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/haggle-commerce/haggle/libs/cost"
 	"github.com/haggle-commerce/haggle/libs/observe"
 	"github.com/haggle-commerce/haggle/libs/service"
 )
@@ -35,6 +36,7 @@ type Config struct {
 	Seed    uint64 `flag:"seed" help:"seed of the generated shop"`
 	Rooms   string `flag:"rooms" help:"services to run in this process, with commas; empty runs all"`
 	Page    bool   `flag:"page" help:"serve the storefront page at /"`
+	Account bool   `flag:"accounting" help:"measure what each query costs; off is for measuring what that costs"`
 }
 
 // Default returns a shop of 20,000 items and 300,000 events at port 8080 of this machine, its state in the user's cache folder.
@@ -43,7 +45,7 @@ func Default() Config {
 	if err != nil {
 		dir = os.TempDir()
 	}
-	return Config{Host: "127.0.0.1", Port: 8080, Data: filepath.Join(dir, "haggle", "data"), Items: 20_000, Count: 300_000, Seed: 1, Page: true}
+	return Config{Host: "127.0.0.1", Port: 8080, Data: filepath.Join(dir, "haggle", "data"), Items: 20_000, Count: 300_000, Seed: 1, Page: true, Account: true}
 }
 
 // Check returns every fault of the configuration, joined.
@@ -140,6 +142,7 @@ func Up(ctx context.Context, c Config, w World) error {
 			return value, err == nil
 		}
 	}
+	cost.Measure(c.Account)
 	house, err := service.Open(ctx, w.Common, options)
 	if err != nil {
 		return err

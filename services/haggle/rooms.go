@@ -38,7 +38,7 @@ type opening struct {
 // rooms returns the rooms of the process.
 func (o *opening) rooms() []service.Room {
 	gate := gateway.Default()
-	gate.Address, gate.Page = o.address, o.config.Page
+	gate.Address, gate.Page, gate.Accounting = o.address, o.config.Page, o.config.Account
 	all := map[string]func(context.Context, service.Kit) error{
 		"gateway":       bind(gateway.Run, gate),
 		"recall":        bind(recall.Run, recall.Default()),
