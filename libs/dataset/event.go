@@ -24,13 +24,21 @@ type eventPlan struct {
 	// kind is for rows of a log without a column for it.
 	kind    shop.EventKind
 	hasKind bool
+	// kinds are the kinds by the names that logs give to them.
+	kinds map[string]shop.EventKind
 	// seen holds a 64-bit hash of each event id that the file gives.
 	seen    map[uint64]struct{}
 	baskets baskets
 }
 
 func newEventPlan(o Options, move time.Duration, emit func(shop.Event) error) *eventPlan {
-	p := &eventPlan{options: o, move: move, emit: emit, seen: map[uint64]struct{}{}}
+	p := &eventPlan{options: o, move: move, emit: emit, seen: map[uint64]struct{}{}, kinds: map[string]shop.EventKind{}}
+	for kind, list := range kindNames {
+		p.kinds[kindKey(string(kind))] = kind
+		for name := range strings.FieldsSeq(list) {
+			p.kinds[kindKey(name)] = kind
+		}
+	}
 	p.baskets.limit = o.MaxHeld
 	if p.baskets.limit <= 0 {
 		p.baskets.limit = 500_000
@@ -244,7 +252,7 @@ func (p *eventPlan) event(r *table.Row) (e shop.Event, flat bool, bad *shop.Fiel
 func (p *eventPlan) head(e *shop.Event, best map[role]pick) *shop.FieldError {
 	e.ID = table.FirstText(best[roleEventID].value)
 	if e.Kind = p.kind; p.hasKind {
-		e.Kind = kindOf(table.FirstText(best[roleEvent].value))
+		e.Kind = p.kindOf(table.FirstText(best[roleEvent].value))
 	}
 	at, ok := best[roleTime]
 	if !ok {
@@ -280,30 +288,12 @@ func (p *eventPlan) head(e *shop.Event, best map[role]pick) *shop.FieldError {
 }
 
 // kindOf maps the names that others give to the kinds; what it does not know it leaves for Check to refuse.
-func kindOf(name string) shop.EventKind {
-	plain := plainName(name)
-	if k := shop.EventKind(plain); k.Known() {
-		return k
-	}
-	switch strings.ReplaceAll(plain, "_", "") {
-	case "view", "detailpageview", "productview", "productviewed", "pageview", "itemview", "viewproduct", "viewitem", "pv":
-		return shop.ViewItem
-	case "click", "select", "clickitem", "productclick", "productclicked", "itemclick":
-		return shop.SelectItem
-	case "impression", "impressions", "viewlist", "productlistviewed", "itemimpression", "view_search_results":
-		return shop.ViewItemList
-	case "cart", "addtocart", "addcart", "productadded", "basket", "addtobasket", "cartadd":
-		return shop.AddToCart
-	case "removefromcart", "productremoved", "cartremove", "removecart":
-		return shop.RemoveFromCart
-	case "begincheckout", "checkout", "checkoutstarted", "initiatecheckout", "startcheckout":
-		return shop.BeginCheckout
-	case "purchase", "purchasecomplete", "buy", "order", "ordercompleted", "transaction", "purchased", "bought", "sale":
-		return shop.Purchase
-	case "refund", "return", "orderrefunded", "returned":
-		return shop.Refund
-	case "search", "query", "productssearched", "sitesearch":
-		return shop.Search
+func (p *eventPlan) kindOf(name string) shop.EventKind {
+	if kind, ok := p.kinds[kindKey(name)]; ok {
+		return kind
 	}
 	return shop.EventKind(name)
 }
+
+// kindKey writes the name of an event without what separates its words.
+func kindKey(name string) string { return strings.ReplaceAll(plainName(name), "_", "") }
