@@ -22,7 +22,7 @@ type Import struct {
 	Target string
 	// Key is a secret key, where the gateway has keys.
 	Key string
-	// Catalog and Events are files; without a catalogue a shop is generated from Items, Count and Seed.
+	// Catalog and Events are files, either of which may be ""; without both a shop is generated from Items, Count and Seed.
 	Catalog, Events string
 	Items, Count    int
 	Seed            uint64
@@ -53,7 +53,7 @@ type loader struct {
 // run loads the shop and reports on p as it goes. What the gateway or a reader rejects is counted and said.
 func (job Import) run(ctx context.Context, p *progress) (Loaded, error) {
 	l := &loader{job: job, http: &http.Client{Timeout: time.Minute}, progress: p}
-	if job.Catalog == "" {
+	if job.Catalog == "" && job.Events == "" {
 		return l.generated(ctx)
 	}
 	return l.files(ctx)
@@ -88,11 +88,12 @@ func (l *loader) generated(ctx context.Context) (loaded Loaded, err error) {
 	return loaded, errors.Join(items.end(ctx), events.end(ctx))
 }
 
+// files loads the catalogue and the log, those of the two that there are.
 func (l *loader) files(ctx context.Context) (loaded Loaded, err error) {
 	items, events := l.poster("item", itemsPath), l.poster("event", eventsPath)
 	var catalogue, history dataset.Report
+	var moved time.Duration
 	defer func() {
-		moved := loaded.Moved
 		loaded = items.and(events)
 		// An item that came again was posted again.
 		loaded.Items = max(loaded.Items-catalogue.Duplicates, 0)
@@ -100,43 +101,55 @@ func (l *loader) files(ctx context.Context) (loaded Loaded, err error) {
 		loaded.RejectedEvents += history.Rejected
 		loaded.Moved = moved
 	}()
-	catalogue, err = dataset.ReadItems(ctx, l.job.Catalog, dataset.Options{Progress: l.reading("catalogue")}, func(item shop.Item) error {
-		return items.add(ctx, string(item.ID), item)
-	})
-	if err == nil {
-		err = items.flush(ctx)
-	}
-	l.report("catalogue", catalogue)
-	if err == nil {
-		err = items.end(ctx)
-	}
-	if err != nil {
-		return loaded, fmt.Errorf("load the catalogue: %w", err)
+	if l.job.Catalog != "" {
+		if catalogue, err = l.catalogue(ctx, items); err != nil {
+			return loaded, fmt.Errorf("load the catalogue: %w", err)
+		}
 	}
 	if l.job.Events == "" {
 		l.progress.say("no events were given: search and content work at once, recommendations learn from what shoppers do from now on")
 		return loaded, nil
 	}
-	var log []shop.Event
-	history, err = dataset.ReadEvents(ctx, l.job.Events, dataset.Options{Progress: l.reading("events")}, func(event shop.Event) error {
-		log = append(log, event)
-		return nil
-	})
-	l.report("events", history)
-	if err != nil {
-		return loaded, fmt.Errorf("load the events: %w", err)
-	}
-	loaded.Moved = l.order(log)
-	for i := range log {
-		l.progress.step("events stored", i+1, len(log))
-		if err := events.add(ctx, log[i].ID, wireEvent(log[i])); err != nil {
-			return loaded, fmt.Errorf("load the events: %w", err)
-		}
-	}
-	if err := events.end(ctx); err != nil {
+	if history, moved, err = l.history(ctx, events); err != nil {
 		return loaded, fmt.Errorf("load the events: %w", err)
 	}
 	return loaded, nil
+}
+
+// catalogue posts items as they are read.
+func (l *loader) catalogue(ctx context.Context, items *poster) (dataset.Report, error) {
+	report, err := dataset.ReadItems(ctx, l.job.Catalog, dataset.Options{Progress: l.reading("catalogue")}, func(item shop.Item) error {
+		return items.add(ctx, string(item.ID), item)
+	})
+	if err == nil {
+		err = items.flush(ctx)
+	}
+	l.report("catalogue", report)
+	if err != nil {
+		return report, err
+	}
+	return report, items.end(ctx)
+}
+
+// history reads the whole log before it posts the first event, because events go in the order of their times.
+func (l *loader) history(ctx context.Context, events *poster) (dataset.Report, time.Duration, error) {
+	var log []shop.Event
+	report, err := dataset.ReadEvents(ctx, l.job.Events, dataset.Options{Progress: l.reading("events")}, func(event shop.Event) error {
+		log = append(log, event)
+		return nil
+	})
+	l.report("events", report)
+	if err != nil {
+		return report, 0, err
+	}
+	moved := l.order(log)
+	for i := range log {
+		l.progress.step("events stored", i+1, len(log))
+		if err := events.add(ctx, log[i].ID, wireEvent(log[i])); err != nil {
+			return report, moved, err
+		}
+	}
+	return report, moved, events.end(ctx)
 }
 
 // reading shows how much of a file is read. It stops short of the end, which the report of the reader says: all bytes may be

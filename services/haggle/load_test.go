@@ -544,6 +544,36 @@ func TestAnItemThatComesAgainCountsOnce(t *testing.T) {
 	}
 }
 
+// TestExamplesOfTheGuide loads what docs/data.md shows.
+func TestExamplesOfTheGuide(t *testing.T) {
+	at := func(name string) string {
+		return filepath.Join(root(t), "libs", "dataset", "testdata", "examples", name)
+	}
+	for _, tt := range []struct {
+		catalog, events string
+		want            Loaded
+	}{
+		{"products.csv", "events.ndjson", Loaded{Items: 3, Events: 6}},
+		{"products.csv", "transactions.csv", Loaded{Items: 3, Events: 3}},
+		{"broken.csv", "events.ndjson", Loaded{Items: 6, Events: 6, RejectedItems: 5}},
+	} {
+		var d doorkeeper
+		loaded, told := d.mustLoad(t, Import{Catalog: at(tt.catalog), Events: at(tt.events)})
+		if loaded.Moved = 0; loaded != tt.want {
+			t.Errorf("%s and %s: loaded %+v, want %+v\n%s", tt.catalog, tt.events, loaded, tt.want, told)
+		}
+	}
+}
+
+func TestALogForAShopThatIsThere(t *testing.T) {
+	var d doorkeeper
+	log, ids := views(t, 40, importDay)
+	loaded, told := d.mustLoad(t, Import{Events: log})
+	if diff := cmp.Diff(ids, d.ids(eventsPath)); diff != "" || len(d.posts) != 1 || loaded != (Loaded{Events: 40}) {
+		t.Errorf("%d posts, loaded %+v, told\n%s\nwant the events alone; ids (-want +got):\n%s", len(d.posts), loaded, told, diff)
+	}
+}
+
 func TestGeneratedShop(t *testing.T) {
 	for _, count := range []int{0, 1500} {
 		var d doorkeeper
