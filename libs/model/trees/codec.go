@@ -5,14 +5,25 @@ import (
 	"errors"
 	"fmt"
 	"math"
+
+	"github.com/haggle-commerce/haggle/libs/model/linear"
 )
 
-// AppendBinary implements [encoding.BinaryAppender]: uint32 features, uint32 trees, float32 bias; then for each tree a byte
-// with its depth d, 2^d - 1 nodes as uint16 feature and float32 threshold, and 2^d leaves as float32. All little-endian.
+// AppendBinary implements [encoding.BinaryAppender]: uint32 features, uint32 trees, float32 bias, uint32 length of the base and
+// the base as package linear writes it, length 0 for none; then for each tree a byte with its depth d, 2^d - 1 nodes as uint16 feature and float32 threshold, and 2^d leaves as float32. All little-endian.
 func (m *Model) AppendBinary(b []byte) ([]byte, error) {
 	b = binary.LittleEndian.AppendUint32(b, uint32(m.features))
 	b = binary.LittleEndian.AppendUint32(b, uint32(len(m.trees)))
 	b = appendFloat(b, m.bias)
+	b = append(b, 0, 0, 0, 0)
+	if m.base != nil {
+		at := len(b)
+		var err error
+		if b, err = m.base.AppendBinary(b); err != nil {
+			return nil, fmt.Errorf("encode trees: base: %w", err)
+		}
+		binary.LittleEndian.PutUint32(b[at-4:], uint32(len(b)-at))
+	}
 	for i := range m.trees {
 		t := m.Tree(i)
 		b = append(b, byte(m.trees[i].depth))
@@ -42,12 +53,26 @@ const (
 
 // Decode reads what AppendBinary wrote. It allocates at most about twice as much as b holds.
 func Decode(b []byte) (*Model, error) {
-	if len(b) < 12 {
+	if len(b) < 16 {
 		return nil, fmt.Errorf("decode trees: %w", errShort)
 	}
 	features, count := binary.LittleEndian.Uint32(b), binary.LittleEndian.Uint32(b[4:])
 	m := &Model{features: int(features), bias: floatAt(b[8:])}
-	b = b[12:]
+	base := binary.LittleEndian.Uint32(b[12:])
+	b = b[16:]
+	if uint64(base) > uint64(len(b)) {
+		return nil, fmt.Errorf("decode trees: base: %w", errShort)
+	}
+	if base > 0 {
+		var err error
+		if m.base, err = linear.Decode(b[:base]); err != nil {
+			return nil, fmt.Errorf("decode trees: base: %w", err)
+		}
+		if m.base.Features() != m.features {
+			return nil, fmt.Errorf("decode trees: the base has %d features, the trees have %d", m.base.Features(), m.features)
+		}
+		b = b[base:]
+	}
 	if features > MaxFeatures || count > MaxTrees || uint64(count)*minTreeBytes > uint64(len(b)) || !isFinite(m.bias) {
 		return nil, fmt.Errorf("decode trees: says %d trees of %d features and bias %v, in %d bytes", count, features, m.bias, len(b))
 	}

@@ -1,4 +1,4 @@
-// Package trees scores rows with an ensemble of decision trees.
+// Package trees scores rows with an ensemble of decision trees, on top of a weighted sum where there is one.
 //
 // Every tree is complete: all leaves lie at the same depth, so that a walk is a fixed number of steps without a branch to
 // predict, and the walks of several rows run interleaved. A place where nothing is to be decided has the threshold +Inf.
@@ -7,6 +7,8 @@ package trees
 import (
 	"errors"
 	"fmt"
+
+	"github.com/haggle-commerce/haggle/libs/model/linear"
 )
 
 // Limits of an ensemble.
@@ -46,11 +48,26 @@ func (t *Tree) Depth() int {
 type Model struct {
 	features int
 	bias     float32
-	trees    []place
+	// base is what the trees correct; nil means nothing.
+	base  *linear.Model
+	trees []place
 	// nodes holds 2^depth entries of each tree: entry i > 0 is node i-1, so that the children of entry i are 2i and 2i+1.
 	nodes  []Node
 	leaves []float32
 }
+
+// OnBase returns the model with a weighted sum to which its trees are added. It refuses one of another width.
+func (m *Model) OnBase(base *linear.Model) (*Model, error) {
+	if base.Features() != m.features {
+		return nil, fmt.Errorf("make trees: the base has %d features, the trees have %d", base.Features(), m.features)
+	}
+	on := *m
+	on.base = base
+	return &on, nil
+}
+
+// Base returns the weighted sum that the trees are added to; nil when there is none.
+func (m *Model) Base() *linear.Model { return m.base }
 
 // place says where a tree stands in nodes and in leaves, and how deep it is.
 type place struct {
@@ -115,15 +132,20 @@ const lanes = 4
 
 // Score implements the Scorer of package model. The score of a row is
 //
-//	bias + leaf(tree 0) + leaf(tree 1) + ...
+//	(base + bias) + leaf(tree 0) + leaf(tree 1) + ...
 //
 // in float32 and in this order, for every number of rows. x is n x Features(), row-major; dst has length n.
 func (m *Model) Score(dst, x []float32) {
 	if len(x) != len(dst)*m.features {
 		panic("trees: rows and scores differ in length")
 	}
+	if m.base != nil {
+		m.base.Score(dst, x)
+	} else {
+		clear(dst)
+	}
 	for i := range dst {
-		dst[i] = m.bias
+		dst[i] += m.bias
 	}
 	whole := len(dst) / lanes * lanes
 	for _, p := range m.trees {

@@ -7,7 +7,10 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
+
+	"github.com/haggle-commerce/haggle/libs/model/linear"
 )
 
 // forest draws complete trees.
@@ -55,19 +58,31 @@ func TestScoreEqualsNaive(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		var base *linear.Model
+		if rapid.Bool().Draw(t, "base") {
+			base = &linear.Model{Bias: 0.25, Weights: make([]float32, features)}
+			base.Weights[0] = 2
+			if m, err = m.OnBase(base); err != nil {
+				t.Fatal(err)
+			}
+		}
 		x := make([]float32, rows*features)
 		for i := range x {
 			x[i] = float32(random.NormFloat64())
 		}
-		if len(x) > 0 {
-			x[0] = float32(math.NaN())
+		if base == nil && len(x) > 1 {
+			x[1] = float32(math.NaN())
 		}
 		got, want := make([]float32, rows), make([]float32, rows)
 		m.Score(got, x)
 		for i := range want {
-			want[i] = naive(0.5, trees, x[i*features:(i+1)*features])
+			begin := float32(0.5)
+			if base != nil {
+				begin += 0.25 + 2*x[i*features]
+			}
+			want[i] = naive(begin, trees, x[i*features:(i+1)*features])
 		}
-		if diff := cmp.Diff(want, got); diff != "" {
+		if diff := cmp.Diff(want, got, cmpopts.EquateApprox(1e-5, 1e-5)); diff != "" {
 			t.Fatalf("Score (-naive +got):\n%s", diff)
 		}
 	})
@@ -79,6 +94,10 @@ func TestRoundTrip(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	base := &linear.Model{Bias: 3, Weights: make([]float32, 12)}
+	if m, err = m.OnBase(base); err != nil {
+		t.Fatal(err)
+	}
 	b, err := m.AppendBinary(nil)
 	if err != nil {
 		t.Fatal(err)
@@ -86,6 +105,12 @@ func TestRoundTrip(t *testing.T) {
 	again, err := Decode(b)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if again.Base() == nil || again.Base().Bias != 3 {
+		t.Fatalf("decoded base %v, want %v", again.Base(), base)
+	}
+	if _, err := m.OnBase(&linear.Model{}); err == nil {
+		t.Error("OnBase takes a base of another width")
 	}
 	if again.Features() != 12 || again.Trees() != 30 {
 		t.Fatalf("decoded %d features and %d trees, want 12 and 30", again.Features(), again.Trees())
@@ -147,6 +172,14 @@ func FuzzDecode(f *testing.F) {
 	}
 	b, err := m.AppendBinary(nil)
 	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(b)
+	on, err := m.OnBase(&linear.Model{Bias: 1, Weights: make([]float32, 4)})
+	if err != nil {
+		f.Fatal(err)
+	}
+	if b, err = on.AppendBinary(nil); err != nil {
 		f.Fatal(err)
 	}
 	f.Add(b)

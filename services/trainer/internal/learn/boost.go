@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/haggle-commerce/haggle/libs/model/linear"
 	"github.com/haggle-commerce/haggle/libs/model/trees"
 )
 
@@ -39,6 +40,8 @@ type Options struct {
 	Seed     uint64
 	// Workers is how many goroutines work; 0 means as many as there are processors. The result does not depend on it.
 	Workers int
+	// Base, where set, is what the trees correct.
+	Base *linear.Model
 	// Used, where set, is told the CPU time of goroutines other than the caller's, by any of them.
 	Used func(time.Duration)
 	// Progress, where set, is called after every tree.
@@ -86,6 +89,9 @@ func Boost(ctx context.Context, train, valid *Data, o Options) (*Boosted, error)
 		if err := d.check(); err != nil {
 			return nil, fmt.Errorf("boost: %w", err)
 		}
+		if o.Base != nil && o.Base.Features() != d.Width {
+			return nil, fmt.Errorf("boost: %w: the base has %d features, the rows have %d", ErrData, o.Base.Features(), d.Width)
+		}
 		if d.Width != train.Width || d.Positives() == 0 || d.Positives() == d.Rows() {
 			return nil, fmt.Errorf("boost: %w: %d of %d rows are relevant, width %d", ErrData, d.Positives(), d.Rows(), d.Width)
 		}
@@ -113,14 +119,20 @@ func newBooster(train, valid *Data, o Options) *booster {
 	b.rows, b.validRows = reduce(train, b.edges, b.pool), reduce(valid, b.edges, b.pool)
 	b.scores, b.validity = make([]float32, train.Rows()), make([]float32, valid.Rows())
 	b.slopes = make([]slope, train.Rows())
+	if o.Base != nil {
+		o.Base.Score(b.scores, train.X)
+		o.Base.Score(b.validity, valid.X)
+	}
 	if o.Objective == Lambda {
 		b.lambda = newLambda()
 		return b
 	}
-	share := float64(train.Positives()) / float64(train.Rows())
-	b.bias = float32(math.Log(share / (1 - share)))
+	if o.Base == nil {
+		share := float64(train.Positives()) / float64(train.Rows())
+		b.bias = float32(math.Log(share / (1 - share)))
+	}
 	for i := range b.scores {
-		b.scores[i] = b.bias
+		b.scores[i] += b.bias
 	}
 	return b
 }
@@ -129,7 +141,7 @@ func (b *booster) run(ctx context.Context) (*Boosted, error) {
 	o := b.options
 	grower := newGrower(b.rows, b.edges, o, b.pool)
 	var forest []trees.Tree
-	kept, best := 0, -1.0
+	kept, best := 0, b.valid.ndcg(b.validity, b.pool)
 	for len(forest) < o.Trees && len(forest)-kept < o.Patience {
 		if err := ctx.Err(); err != nil {
 			return nil, fmt.Errorf("boost: %w", err)
@@ -153,6 +165,11 @@ func (b *booster) run(ctx context.Context) (*Boosted, error) {
 	m, err := trees.New(b.train.Width, b.bias, forest[:kept])
 	if err != nil {
 		return nil, fmt.Errorf("boost: %w", err)
+	}
+	if o.Base != nil {
+		if m, err = m.OnBase(o.Base); err != nil {
+			return nil, fmt.Errorf("boost: %w", err)
+		}
 	}
 	return &Boosted{Model: m, NDCG: best, Gain: shares(grower.gain)}, nil
 }

@@ -161,6 +161,7 @@ func (s *study) fit(ctx context.Context, r *Result, train, valid *replay.Sample)
 	}
 	r.add(model.KindLinear, line, ndcg, valid)
 	o.Boost.Progress = func(done, most int) { o.Progress("trees", playTime+(fitTime-playTime)*float64(done)/float64(most)) }
+	o.Boost.Base = line
 	boosted, err := learn.Boost(ctx, &train.Data, &valid.Data, o.Boost)
 	if err != nil {
 		return err
