@@ -124,7 +124,7 @@ func (l *loader) catalogue(ctx context.Context, items *poster) (dataset.Report, 
 	if err == nil {
 		err = items.flush(ctx)
 	}
-	l.report("catalogue", report)
+	l.report("catalogue", report, err)
 	if err != nil {
 		return report, err
 	}
@@ -138,7 +138,7 @@ func (l *loader) history(ctx context.Context, events *poster) (dataset.Report, t
 		log = append(log, event)
 		return nil
 	})
-	l.report("events", report)
+	l.report("events", report, err)
 	if err != nil {
 		return report, 0, err
 	}
@@ -162,9 +162,13 @@ func (l *loader) reading(what string) func(dataset.Progress) {
 	}
 }
 
-// report says what a reader kept and what it rejected, with the first lines at fault.
-func (l *loader) report(what string, r dataset.Report) {
+// report says what a reader kept and what it rejected, with the first lines at fault; of a file that could not be read at all
+// err says enough.
+func (l *loader) report(what string, r dataset.Report, err error) {
 	l.progress.leave()
+	if err != nil && r.Kept+r.Rejected == 0 {
+		return
+	}
 	for i, line := range strings.Split(r.String(), "\n") {
 		if i == 0 {
 			line = what + ": " + line

@@ -530,8 +530,8 @@ func TestFilesThatAreNoCatalogueLoadNothing(t *testing.T) {
 	}
 	products, _ := catalogue(t, 2, 1)
 	var d doorkeeper
-	loaded, _, err := d.load(t, Import{Catalog: products, Events: file(t, "log.csv", "colour\nred\n")})
-	if err == nil || !strings.Contains(err.Error(), "load the events") || loaded.Items != 2 || len(d.to(eventsPath)) != 0 {
+	loaded, told, err := d.load(t, Import{Catalog: products, Events: file(t, "log.csv", "colour\nred\n")})
+	if err == nil || !strings.Contains(err.Error(), "load the events") || strings.Contains(told, "events: read") || loaded.Items != 2 || len(d.to(eventsPath)) != 0 {
 		t.Errorf("a log without columns: loaded %+v, %v", loaded, err)
 	}
 }
