@@ -124,7 +124,7 @@ func (x *exchange) end(r *http.Request) {
 	g := x.gate
 	if fault := recover(); fault != nil {
 		x.watch.pause()
-		if fault == http.ErrAbortHandler {
+		if err, ok := fault.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 			x.settle()
 			panic(fault)
 		}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"os"
@@ -387,10 +386,4 @@ func testLearning(t *testing.T, c *client) {
 		return nil
 	})
 	t.Logf("recommendations changed %v after the events were sent (objective: 1 s)", time.Since(begin))
-}
-
-// discard reads an answer to its end, so that its connection is used again.
-func discard(r io.ReadCloser) {
-	_, _ = io.Copy(io.Discard, r)
-	r.Close()
 }

@@ -2,7 +2,6 @@ package haggle
 
 import (
 	"bufio"
-	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -160,7 +159,7 @@ func TestFilesAreOfAReadableSize(t *testing.T) {
 				t.Fatal(err)
 			}
 			if n := strings.Count(string(text), "\n"); n > most {
-				t.Error(fmt.Sprintf("%s/%s has %d lines, at most %d", strings.TrimPrefix(p.ImportPath, base), name, n, most))
+				t.Errorf("%s/%s has %d lines, at most %d", strings.TrimPrefix(p.ImportPath, base), name, n, most)
 			}
 		}
 	}

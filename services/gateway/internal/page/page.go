@@ -217,7 +217,7 @@ func New() *Page {
 // Write writes the view: a [Home], [Results], [Detail], [Cart] or [Problem] as a whole page, a [Shelf] or [Suggestions] as the
 // fragment that replaces its place in a page.
 func (p *Page) Write(w io.Writer, view any) error {
-	name := ""
+	var name string
 	switch view.(type) {
 	case Home:
 		name = "home.html"
