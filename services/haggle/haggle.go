@@ -96,6 +96,8 @@ type World struct {
 	Log    *slog.Logger
 	// Out gets the one line that programs wait for, Progress the lines that people read.
 	Out, Progress io.Writer
+	// Clock is time.Now when nil: a test may put the house into the time of its data.
+	Clock func() time.Time
 	// Terminal says that Progress is a terminal, which gets bars.
 	Terminal bool
 }
@@ -123,7 +125,7 @@ func Up(ctx context.Context, c Config, w World) error {
 			return err
 		}
 	}
-	options := service.Options{Log: w.Log}
+	options := service.Options{Log: w.Log, Clock: w.Clock}
 	if w.Common.NATS == "" {
 		nats, err := startNATS(ctx, c.Data, w.Log)
 		if err != nil {

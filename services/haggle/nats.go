@@ -50,15 +50,19 @@ type natsLog struct{ log *slog.Logger }
 func (l natsLog) Noticef(format string, v ...any) {
 	l.log.Debug("nats", "text", fmt.Sprintf(format, v...))
 }
+
 func (l natsLog) Warnf(format string, v ...any) {
 	l.log.Warn("nats", "text", fmt.Sprintf(format, v...))
 }
+
 func (l natsLog) Fatalf(format string, v ...any) {
 	l.log.Error("nats", "text", fmt.Sprintf(format, v...))
 }
+
 func (l natsLog) Errorf(format string, v ...any) {
 	l.log.Error("nats", "text", fmt.Sprintf(format, v...))
 }
+
 func (l natsLog) Debugf(format string, v ...any) {
 	l.log.Debug("nats", "text", fmt.Sprintf(format, v...))
 }

@@ -52,7 +52,7 @@ func (q *question) recipe(context bool) weights {
 		return weights{blend.Together: 1, blend.Session: 1, blend.Similar: 0.4, blend.Lexical: 0.8, blend.Again: 0.1, blend.Trending: 0.1, blend.Popular: 0.1, blend.New: 0.05}
 	case len(q.seeds) > 0 && !q.ongoing:
 		// The visit has just begun: what was done in the last one says less.
-		return weights{blend.Together: 1, blend.Session: 0.3, blend.Similar: 0.1, blend.Lexical: 0.8, blend.Again: 1, blend.Trending: 0.1, blend.Popular: 1, blend.New: 0.05}
+		return weights{blend.Together: 1, blend.Session: 0.3, blend.Similar: 0.1, blend.Lexical: 0.8, blend.Again: 1, blend.Trending: 0.1, blend.Popular: 1.4, blend.New: 0.05}
 	case len(q.seeds) > 0:
 		return weights{blend.Together: 0.6, blend.Session: 1, blend.Similar: 0.5, blend.Lexical: 0.8, blend.Again: 0.3, blend.Trending: 0.1, blend.Popular: 0.1, blend.New: 0.05}
 	}
