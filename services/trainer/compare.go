@@ -29,11 +29,13 @@ type Comparison struct {
 	Asks    int    `flag:"asks" help:"how many asks of the held-out part to judge by, at most"`
 	Seed    uint64 `flag:"seed" help:"seed of all that is random in learning"`
 	JSON    bool   `flag:"json" help:"print JSON"`
+
+	study study.Options
 }
 
 // DefaultComparison compares on the generated shop.
 func DefaultComparison() Comparison {
-	return Comparison{Items: 20_000, Count: 300_000, Shop: 1, Asks: 5000, Seed: 1}
+	return Comparison{Items: 20_000, Count: 300_000, Shop: 1, Asks: 5000, Seed: 1, study: study.Default()}
 }
 
 // Compared is the outcome of [Compare]: for each order its figures, each a mean and the bounds of its 95 % interval.
@@ -66,7 +68,7 @@ func Compare(ctx context.Context, c Comparison, out, progress io.Writer) error {
 		return err
 	}
 	fmt.Fprintf(progress, "read %d events in %v\n", len(log.Events), time.Since(begin).Round(time.Millisecond))
-	o := study.Default()
+	o := c.study
 	o.Seed, o.Boost.Seed, o.Linear.Seed = c.Seed, c.Seed, c.Seed
 	o.Test = c.Asks
 	begin, last := time.Now(), ""

@@ -91,7 +91,7 @@ func (r *room) round(ctx context.Context) {
 // teach learns the neighbours, which recall can use at once, and then the rankers. The first time the shop waits for it, so it
 // takes all cores; later it takes one, beside the queries.
 func (r *room) teach(ctx context.Context, c *corpus.Corpus, first bool) error {
-	o := study.Default()
+	o := r.study
 	o.Seed, o.Boost.Seed, o.Linear.Seed = r.config.Seed, r.config.Seed, r.config.Seed
 	if !first {
 		o.Boost.Workers, o.Together.Workers = 1, 1

@@ -18,6 +18,7 @@ import (
 	"github.com/haggle-commerce/haggle/libs/shop"
 	"github.com/haggle-commerce/haggle/libs/wire"
 	"github.com/haggle-commerce/haggle/services/trainer/internal/corpus"
+	"github.com/haggle-commerce/haggle/services/trainer/internal/study"
 )
 
 // The parts of this service that have to be ready: the streams that are read, and the first run, which has ended well or found
@@ -32,6 +33,7 @@ const (
 type room struct {
 	kit       service.Kit
 	config    Config
+	study     study.Options
 	metrics   *metrics
 	catalogue feature.Catalogue
 	// demand holds at most one wish for a run.
@@ -47,6 +49,11 @@ type room struct {
 
 // Run follows the streams and learns until ctx ends: once at the start, then every so often when enough is new, and on demand.
 func Run(ctx context.Context, kit service.Kit, c Config) error {
+	return run(ctx, kit, c, study.Default())
+}
+
+// run is Run with a study of some size.
+func run(ctx context.Context, kit service.Kit, c Config, o study.Options) error {
 	if err := c.Check(); err != nil {
 		return fmt.Errorf("configuration: %w", err)
 	}
@@ -56,7 +63,7 @@ func Run(ctx context.Context, kit service.Kit, c Config) error {
 	}
 	defer m.unregister(kit.Metrics)
 	r := &room{
-		kit: kit, config: c, metrics: m, demand: make(chan struct{}, 1), log: corpus.Log{Most: c.MaxEvents},
+		kit: kit, config: c, study: o, metrics: m, demand: make(chan struct{}, 1), log: corpus.Log{Most: c.MaxEvents},
 		read: map[string]chan struct{}{catalogPart: make(chan struct{}), eventsPart: make(chan struct{})},
 	}
 	kit.Health.NotReady(catalogPart, "is not read to its end yet")

@@ -20,6 +20,7 @@ import (
 	"github.com/haggle-commerce/haggle/libs/servicetest"
 	"github.com/haggle-commerce/haggle/libs/shop"
 	"github.com/haggle-commerce/haggle/libs/wire"
+	"github.com/haggle-commerce/haggle/services/trainer/internal/study"
 )
 
 const within = 30 * time.Second
@@ -67,7 +68,9 @@ func start(t testing.TB, kit service.Kit, c Config) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
-	go func() { done <- Run(ctx, kit, c) }()
+	o := study.Default()
+	o.Train, o.Valid, o.Test, o.Boost.Trees = 400, 150, 300, 10
+	go func() { done <- run(ctx, kit, c, o) }()
 	t.Cleanup(func() {
 		cancel()
 		if err := <-done; err != nil {
@@ -100,7 +103,7 @@ func cards(t testing.TB, kit service.Kit, name string) (of []registry.Card) {
 func TestFirstRunPublishesModels(t *testing.T) {
 	kit := servicetest.Kit(t, "trainer")
 	start(t, kit, quick())
-	fill(t, kit, 600, 12000)
+	fill(t, kit, 300, 6000)
 	servicetest.Eventually(t, within, func() error {
 		if err := ready(kit); err != nil {
 			return err
@@ -158,8 +161,8 @@ func checkNeighbours(t *testing.T, kit service.Kit) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if lists.Len() < 300 || len(lists.Items) < lists.Len() {
-		t.Errorf("%d lists with %d items, want 300 lists at least", lists.Len(), len(lists.Items))
+	if lists.Len() < 150 || len(lists.Items) < lists.Len() {
+		t.Errorf("%d lists with %d items, want 150 lists at least", lists.Len(), len(lists.Items))
 	}
 }
 
@@ -181,7 +184,7 @@ func again(t *testing.T, kit service.Kit) {
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 	defer cancel()
 	reply, err := kit.Bus.Call(ctx, wire.SubjectTrain, nil)
-	if err != nil || !strings.Contains(string(reply), `"events":12000`) {
+	if err != nil || !strings.Contains(string(reply), `"events":6000`) {
 		t.Fatalf("answer to a wish: %s, %v", reply, err)
 	}
 	servicetest.Eventually(t, within, func() error {
@@ -245,7 +248,8 @@ func TestConfigCheck(t *testing.T) {
 
 func TestCompare(t *testing.T) {
 	c := DefaultComparison()
-	c.Items, c.Count, c.Asks, c.JSON = 300, 6000, 200, true
+	c.Items, c.Count, c.Asks, c.JSON = 300, 5000, 100, true
+	c.study.Train, c.study.Valid, c.study.Boost.Trees = 200, 100, 5
 	var out, progress strings.Builder
 	if err := Compare(t.Context(), c, &out, &progress); err != nil {
 		t.Fatal(err)

@@ -80,21 +80,32 @@ func New(c *corpus.Corpus, s *Shelf, seed uint64) *Player {
 // Only what recall would offer is learnt from, not all that was shown and clicked: an item that only the shown list knew is
 // clicked far more often than one that only recall knew, which tells who chose it and not who wants it.
 func (p *Player) Play(ctx context.Context, w Window) (*Sample, error) {
-	s := &Sample{Data: learn.Data{Width: feature.Vector}}
+	s := NewSample(0)
+	return s, p.PlayInto(ctx, s, w)
+}
+
+// PlayInto is Play with the examples appended to those of an earlier window.
+func (p *Player) PlayInto(ctx context.Context, s *Sample, w Window) error {
 	if len(w.Asks) == 0 {
-		return s, nil
+		return nil
 	}
 	m, err := p.Learn(w.Asks[0].Before)
 	if err != nil {
-		return nil, fmt.Errorf("learn neighbours: %w", err)
+		return fmt.Errorf("learn neighbours: %w", err)
 	}
 	p.offerer.use(m)
 	p.random = rand.New(rand.NewPCG(p.seed, uint64(w.Asks[0].Before)))
+	rows := min(w.Most, len(w.Asks)) * p.Candidates
+	if w.Keep > 0 {
+		rows = min(w.Most, len(w.Asks)) * min(w.Keep, p.Candidates)
+	}
+	// Room for all at once: growing step by step would need twice as much for a while.
+	s.reserve(rows + rows/16)
 	d := draw{random: p.random, need: w.Most, left: len(w.Asks)}
 	for i := range w.Asks {
 		if i%256 == 0 {
 			if err := ctx.Err(); err != nil {
-				return nil, fmt.Errorf("replay: %w", err)
+				return fmt.Errorf("replay: %w", err)
 			}
 			if p.Progress != nil {
 				p.Progress(i, len(w.Asks))
@@ -105,7 +116,20 @@ func (p *Player) Play(ctx context.Context, w Window) (*Sample, error) {
 			d.done(p.ask(s, &w.Asks[i], w.Keep))
 		}
 	}
-	return s, nil
+	return nil
+}
+
+// NewSample returns a sample without examples and with room for so many rows.
+func NewSample(rows int) *Sample {
+	s := &Sample{Data: learn.Data{Width: feature.Vector}}
+	s.reserve(rows)
+	return s
+}
+
+// reserve makes room for so many rows.
+func (s *Sample) reserve(rows int) {
+	s.Data.X = slices.Grow(s.Data.X, rows*s.Data.Width)
+	s.Data.Labels, s.Offered, s.Popular = slices.Grow(s.Data.Labels, rows), slices.Grow(s.Offered, rows), slices.Grow(s.Popular, rows)
 }
 
 // draw decides which asks of a window are taken, so that about as many as needed turn out to be of use.
@@ -250,16 +274,4 @@ func (p *Player) leading(a *Ask) []float64 {
 		}
 	}
 	return gains
-}
-
-// Append adds the examples of a later window.
-func (s *Sample) Append(later *Sample) {
-	rows := s.Data.Rows()
-	s.Data.Best = append(s.Data.Best, later.Data.Best...)
-	s.Data.X, s.Data.Labels = append(s.Data.X, later.Data.X...), append(s.Data.Labels, later.Data.Labels...)
-	for _, end := range later.Data.Ends {
-		s.Data.Ends = append(s.Data.Ends, rows+end)
-	}
-	s.Asks, s.Missed, s.Leading = append(s.Asks, later.Asks...), append(s.Missed, later.Missed...), append(s.Leading, later.Leading...)
-	s.Offered, s.Popular = append(s.Offered, later.Offered...), append(s.Popular, later.Popular...)
 }

@@ -125,29 +125,23 @@ func (s *study) play(ctx context.Context, asks []replay.Ask) (train, valid, test
 	begin, middle, end := cut(historyShare), cut(trainShare), cut(validShare)
 	wanted := o.Train + o.Valid + o.Test
 	done := 0
-	play := func(part []replay.Ask, most, keep int) *replay.Sample {
-		if err != nil {
-			return nil
-		}
+	play := func(into *replay.Sample, part []replay.Ask, most, keep int) *replay.Sample {
 		s.player.Progress = func(n, of int) {
 			o.Progress("replay", playTime*(float64(done)+float64(most)*float64(n)/float64(of))/float64(wanted))
 		}
-		var sample *replay.Sample
-		sample, err = s.player.Play(ctx, replay.Window{Asks: part, Most: most, Keep: keep})
+		if err == nil {
+			err = s.player.PlayInto(ctx, into, replay.Window{Asks: part, Most: most, Keep: keep})
+		}
 		done += most
-		return sample
+		return into
 	}
+	train = replay.NewSample(o.Train * o.Keep * 9 / 8)
 	for i := range trainWindows {
 		from, to := begin+(middle-begin)*i/trainWindows, begin+(middle-begin)*(i+1)/trainWindows
-		part := play(asks[from:to], o.Train/trainWindows, o.Keep)
-		if train == nil {
-			train = part
-		} else if part != nil {
-			train.Append(part)
-		}
+		play(train, asks[from:to], o.Train/trainWindows, o.Keep)
 	}
-	valid = play(asks[middle:end], o.Valid, 0)
-	test = play(asks[end:], o.Test, 0)
+	valid = play(replay.NewSample(0), asks[middle:end], o.Valid, 0)
+	test = play(replay.NewSample(0), asks[end:], o.Test, 0)
 	return train, valid, test, err
 }
 
