@@ -92,6 +92,7 @@ func Open(_ context.Context, common Common, o Options) (*House, error) {
 	h.vault, err = openVault(common.Secrets)
 	note(err)
 	h.online, err = online.Open(online.Options{
+		Fresh:   rowAge,
 		Address: common.Redis, Dial: o.DialRedis, Local: o.LocalRow, Log: h.log, Metrics: h.metrics,
 		Password: h.redisPassword, Timeout: o.ReadTimeout,
 	})
@@ -182,6 +183,10 @@ func (h *House) Kit(ctx context.Context, name string) (Kit, error) {
 	kit.Health.forget("bus")
 	return kit, nil
 }
+
+// rowAge is how old the near copy of an item's row may get. Counters of what thousands do may be seconds late; what a shopper
+// does is in the shopper's own row, which is read fresh each time.
+const rowAge = 5 * time.Second
 
 // Timeouts of the writer's client: it writes in batches and may wait, since no query waits for it.
 const (

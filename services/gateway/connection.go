@@ -61,8 +61,8 @@ func (c *connection) enter() time.Duration {
 
 // leave ends a request. What comes now belongs to the next one on the connection.
 func (c *connection) leave() {
-	c.watch.cpu = 0
 	c.watch.resume()
+	c.watch.cpu = 0
 }
 
 // metered is a listener whose connections measure themselves.

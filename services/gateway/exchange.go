@@ -133,7 +133,13 @@ func (x *exchange) end(r *http.Request) {
 			x.fail(problem.New(http.StatusInternalServerError, problem.Internal, "the fault is on our side; it was logged under the request id"))
 		}
 	}
-	x.watch.pause()
+	// Booking is work, too: on a connection that measures itself it goes to the next request.
+	if x.conn == nil {
+		x.watch.pause()
+	} else {
+		x.watch.resume()
+		x.watch.lap()
+	}
 	x.settle()
 	if x.memory != nil {
 		g.desk.works.Put(x.memory)
