@@ -11,14 +11,14 @@ trap 'stop; rm -rf "$work"' EXIT
 export CGO_ENABLED=0
 go build -o "$work/haggle" ./services/haggle/cmd/haggle
 go build -o "$work/haggle-bench" ./services/bench/cmd/haggle-bench
-up() { # up ARGS...: starts the house and waits until it is ready
-  "$work/haggle" up --port "$port" --data "$work/data" "$@" >"$work/out" 2>"$work/err" &
+up() { # up ARGS...: starts the house and waits until it is ready and has learnt: a run beside the load would be measured, too
+  HAGGLE_LOG_LEVEL=info "$work/haggle" up --port "$port" --data "$work/data" "$@" >"$work/out" 2>"$work/err" &
   pid=$!
-  until grep -q '^ready ' "$work/out"; do kill -0 "$pid" 2>/dev/null || { cat "$work/err" >&2; exit 1; }; sleep 0.2; done
+  until grep -q '^ready ' "$work/out" && grep -q 'run ended' "$work/err"; do kill -0 "$pid" 2>/dev/null || { cat "$work/err" >&2; exit 1; }; sleep 0.2; done
 }
 load() { "$work/haggle-bench" load --target "http://127.0.0.1:$port" --mix search=1,recommend=1 "$@"; }
 up
-tail -3 "$work/err"
+grep -v '^time=' "$work/err"
 echo "== $rate queries a second for $duration"; load --rate "$rate" --duration "$duration"
 echo "== the greatest rate with p99 <= 50 ms"; load --find-max p99_ms=50 --rate "$rate" --duration 5s
 stop

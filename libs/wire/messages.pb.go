@@ -493,7 +493,7 @@ func (x *Facet) GetCounts() []uint32 {
 
 type RecallReply struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Ordered best first. The columns are named in recall.go of this package.
+	// Ordered best first. The columns are named in columns.go of this package.
 	Candidates *Columns `protobuf:"bytes,1,opt,name=candidates,proto3" json:"candidates,omitempty"`
 	// One byte per candidate: a shop.Reasons set.
 	Reasons []byte `protobuf:"bytes,2,opt,name=reasons,proto3" json:"reasons,omitempty"`
