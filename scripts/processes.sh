@@ -44,6 +44,10 @@ trap 'exit 130' INT
 trap 'exit 0' TERM
 run nats "$bin/nats-server" -a 127.0.0.1 -p "$nats" -js -sd "$data/nats" --name haggle
 run redis redis-server --bind 127.0.0.1 --port "$redis" --dir "$data/redis" --appendonly yes --save '' --daemonize no
+# A signing key that stays the same: shoppers would become strangers at each start.
+mkdir -p -m 700 "$data/secrets"
+[ -s "$data/secrets/hmac.key" ] || (umask 077; od -An -tx1 -N32 /dev/urandom | tr -d ' \n' >"$data/secrets/hmac.key")
+export HAGGLE_SECRETS=$data/secrets HAGGLE_GATEWAY_PAGE=true
 export HAGGLE_NATS=nats://127.0.0.1:$nats HAGGLE_REDIS=127.0.0.1:$redis HAGGLE_GATEWAY_ADDRESS=127.0.0.1:$port
 for s in "${services[@]}"; do
   run "$s" "$bin/$s" -admin "127.0.0.1:$admin"
