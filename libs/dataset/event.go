@@ -156,7 +156,7 @@ func (p *eventPlan) takeOne(r *table.Row, report *Report) error {
 		if !named {
 			e.ID = contentID(r)
 		}
-		if bad = firstFault(e.Check()); bad == nil && named && !(flat && e.Transaction != "") {
+		if bad = firstFault(e.Check()); bad == nil && named && (!flat || e.Transaction == "") {
 			key := hash(e.ID)
 			if _, again := p.seen[key]; again {
 				report.Duplicates++

@@ -219,7 +219,7 @@ func falling(r *random, n int) int {
 
 // charm rounds a price as shops do: 4.49, 17.99, 129.95, 899.00.
 func charm(price float64) float64 {
-	cents := 0.0
+	var cents float64
 	switch {
 	case price < 10:
 		cents = max(49, math.Round(price*2)*50-1)

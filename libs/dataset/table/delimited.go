@@ -107,7 +107,6 @@ func (d *delimited) Next(r *Row) error {
 // fault.
 func (d *delimited) join(first string) (parts []string, record string, err error) {
 	var more []string
-	record = first
 	size := len(first)
 	for len(more) < maxQuotedLines && size < maxLineBytes {
 		line, err := d.lines.next()
