@@ -14,10 +14,12 @@ import (
 	"github.com/haggle-commerce/haggle/services/bench/internal/shopper"
 )
 
-const usage = `haggle-bench loads a haggle as shoppers would and says what its queries cost.
+const usage = `haggle-bench loads a haggle as shoppers would and says what its queries cost, and puts its parts to the test.
 
   haggle-bench load --target URL [flags]   sends queries at a fixed rate, whether or not earlier ones were answered
-  haggle-bench load --help                 lists the flags
+  haggle-bench quality PROTOCOL [flags]    runs a published protocol on a folder of data and prints our row of its table
+  haggle-bench speed PART [flags]          measures one part on one core
+  haggle-bench load --help                 lists the flags, as does --help behind each protocol and part
 
 For example:
   haggle-bench load --target http://127.0.0.1:8080 --rate 200 --duration 30s --mix search=1,recommend=1 --json
@@ -41,6 +43,10 @@ func Command(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	switch args[0] {
 	case "load":
 		return load(ctx, args[1:], stdout, stderr)
+	case "quality":
+		return measure(ctx, "quality", protocols(), args[1:], stdout, stderr)
+	case "speed":
+		return measure(ctx, "speed", parts(), args[1:], stdout, stderr)
 	case "help", "-h", "-help", "--help":
 		fmt.Fprint(stdout, usage)
 		return exitFine

@@ -111,6 +111,9 @@ func roomOf(path string) (room, bool) {
 	case len(parts) >= 3 && parts[2] == "internal":
 		// Cores of one service may use one another; the tools, floors 3 and up, are out of their reach.
 		return room{floor: 3}, len(parts) == 4
+	case len(parts) == 3 && parts[2] == "trial":
+		// A trial puts the cores of its service to the test, for the bench: it touches files and clocks, but no service.
+		return room{floor: 4}, true
 	case len(parts) == 2, len(parts) == 4 && parts[2] == "cmd":
 		return room{floor: 10, guests: []string{"*"}}, true
 	}
@@ -188,14 +191,20 @@ func refuseOurs(path string, r room, other string) string {
 	return fmt.Sprintf("floor %d may not reach floor %d", r.floor, o.floor)
 }
 
-// crosses reports whether an import of package other of a service by package path leaves path's own service. The roof
-// (services/haggle) may enter every service by its door.
+// crosses reports whether an import of package other of a service by package path leaves path's own service. The roof may enter:
+// services/haggle every service by its door, services/bench the trial of each.
 func crosses(path, other string) bool {
 	service := func(p string) string { return strings.Join(strings.SplitN(p, "/", 3)[:2], "/") }
 	if service(path) == service(other) {
 		return false
 	}
-	return service(path) != "services/haggle" || strings.Count(other, "/") != 1
+	switch service(path) {
+	case "services/haggle":
+		return strings.Count(other, "/") != 1
+	case "services/bench":
+		return other != service(other)+"/trial"
+	}
+	return true
 }
 
 // root returns the root of the repository: where go.work lies.
@@ -253,6 +262,7 @@ func TestFloorsCatchesPlantedViolation(t *testing.T) {
 		"a core reaches a tool":             {"services/recall/internal/lexical/planted.go", `import _ "` + base + `libs/bus"`, "services/recall/internal/lexical imports libs/bus: floor 3 may not reach floor 4"},
 		"a core reaches a foreign module":   {"services/recall/internal/lexical/planted.go", `import _ "github.com/nats-io/nats.go"`, "services/recall/internal/lexical imports github.com/nats-io/nats.go"},
 		"a service knows another":           {"services/recall/planted.go", `import _ "` + base + `services/ranking"`, "services/recall imports services/ranking: a service does not know another service"},
+		"the bench knows a core":            {"services/bench/planted.go", `import _ "` + base + `services/recall/internal/top"`, "services/bench imports services/recall/internal/top: a service does not know another service"},
 		"test support in production code":   {"services/recall/planted.go", `import _ "` + base + `libs/servicetest"`, "services/recall imports libs/servicetest: it is for tests alone"},
 		"a foreign module outside its room": {"services/trainer/planted.go", `import _ "github.com/go-chi/chi/v5"`, "services/trainer imports github.com/go-chi/chi/v5: github.com/go-chi/ is kept to [services/gateway]"},
 	}
