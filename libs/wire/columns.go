@@ -21,6 +21,8 @@ const (
 	ColumnTrending = "trending"
 	ColumnSimilar  = "similar"
 	ColumnAgain    = "again"
+	ColumnVector   = "vector"
+	ColumnFactor   = "factor"
 )
 
 // MaxCandidates is how many candidates one message may hold.

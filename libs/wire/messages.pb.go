@@ -284,7 +284,13 @@ type RecallRequest struct {
 	// Now, in unix microseconds: every decay is relative to it.
 	NowMicros int64 `protobuf:"varint,15,opt,name=now_micros,json=nowMicros,proto3" json:"now_micros,omitempty"`
 	// How misspellings are treated: "" or "auto" = answer the corrected query when nothing matches, "suggest" = only say it, "off".
-	Spell         string `protobuf:"bytes,16,opt,name=spell,proto3" json:"spell,omitempty"`
+	Spell string `protobuf:"bytes,16,opt,name=spell,proto3" json:"spell,omitempty"`
+	// The most candidates that single channels may offer; a channel that is not named keeps its own bound.
+	Quotas []*Quota `protobuf:"bytes,17,rep,name=quotas,proto3" json:"quotas,omitempty"`
+	// After how much CPU time no further channel is begun, in microseconds; 0 means that all are. What is left out is in degraded.
+	CpuBudgetMicros uint32 `protobuf:"varint,18,opt,name=cpu_budget_micros,json=cpuBudgetMicros,proto3" json:"cpu_budget_micros,omitempty"`
+	// A vector to look for, as the shop's own embedding of a text or a picture: float32, little-endian. Empty means none.
+	Vector        []byte `protobuf:"bytes,19,opt,name=vector,proto3" json:"vector,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -431,6 +437,82 @@ func (x *RecallRequest) GetSpell() string {
 	return ""
 }
 
+func (x *RecallRequest) GetQuotas() []*Quota {
+	if x != nil {
+		return x.Quotas
+	}
+	return nil
+}
+
+func (x *RecallRequest) GetCpuBudgetMicros() uint32 {
+	if x != nil {
+		return x.CpuBudgetMicros
+	}
+	return 0
+}
+
+func (x *RecallRequest) GetVector() []byte {
+	if x != nil {
+		return x.Vector
+	}
+	return nil
+}
+
+// Quota bounds what one channel of recall offers.
+type Quota struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// As in the names of stages: "lexical".
+	Channel string `protobuf:"bytes,1,opt,name=channel,proto3" json:"channel,omitempty"`
+	// 0 leaves the channel out.
+	Candidates    uint32 `protobuf:"varint,2,opt,name=candidates,proto3" json:"candidates,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Quota) Reset() {
+	*x = Quota{}
+	mi := &file_messages_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Quota) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Quota) ProtoMessage() {}
+
+func (x *Quota) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Quota.ProtoReflect.Descriptor instead.
+func (*Quota) Descriptor() ([]byte, []int) {
+	return file_messages_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *Quota) GetChannel() string {
+	if x != nil {
+		return x.Channel
+	}
+	return ""
+}
+
+func (x *Quota) GetCandidates() uint32 {
+	if x != nil {
+		return x.Candidates
+	}
+	return 0
+}
+
 type Facet struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Key           string                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
@@ -442,7 +524,7 @@ type Facet struct {
 
 func (x *Facet) Reset() {
 	*x = Facet{}
-	mi := &file_messages_proto_msgTypes[3]
+	mi := &file_messages_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -454,7 +536,7 @@ func (x *Facet) String() string {
 func (*Facet) ProtoMessage() {}
 
 func (x *Facet) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[3]
+	mi := &file_messages_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -467,7 +549,7 @@ func (x *Facet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Facet.ProtoReflect.Descriptor instead.
 func (*Facet) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{3}
+	return file_messages_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Facet) GetKey() string {
@@ -508,14 +590,16 @@ type RecallReply struct {
 	Completions []string `protobuf:"bytes,8,rep,name=completions,proto3" json:"completions,omitempty"`
 	Stages      []*Stage `protobuf:"bytes,9,rep,name=stages,proto3" json:"stages,omitempty"`
 	// Which part was left out and why: "recall.cf:no_model".
-	Degraded      []string `protobuf:"bytes,10,rep,name=degraded,proto3" json:"degraded,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Degraded []string `protobuf:"bytes,10,rep,name=degraded,proto3" json:"degraded,omitempty"`
+	// How a query that found nothing was widened: the words that were looked for instead, empty when it was answered as it stands.
+	QueryExpansion string `protobuf:"bytes,11,opt,name=query_expansion,json=queryExpansion,proto3" json:"query_expansion,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *RecallReply) Reset() {
 	*x = RecallReply{}
-	mi := &file_messages_proto_msgTypes[4]
+	mi := &file_messages_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -527,7 +611,7 @@ func (x *RecallReply) String() string {
 func (*RecallReply) ProtoMessage() {}
 
 func (x *RecallReply) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[4]
+	mi := &file_messages_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -540,7 +624,7 @@ func (x *RecallReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecallReply.ProtoReflect.Descriptor instead.
 func (*RecallReply) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{4}
+	return file_messages_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *RecallReply) GetCandidates() *Columns {
@@ -613,6 +697,13 @@ func (x *RecallReply) GetDegraded() []string {
 	return nil
 }
 
+func (x *RecallReply) GetQueryExpansion() string {
+	if x != nil {
+		return x.QueryExpansion
+	}
+	return ""
+}
+
 type RankRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The candidates with recall's columns.
@@ -631,7 +722,7 @@ type RankRequest struct {
 
 func (x *RankRequest) Reset() {
 	*x = RankRequest{}
-	mi := &file_messages_proto_msgTypes[5]
+	mi := &file_messages_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -643,7 +734,7 @@ func (x *RankRequest) String() string {
 func (*RankRequest) ProtoMessage() {}
 
 func (x *RankRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[5]
+	mi := &file_messages_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -656,7 +747,7 @@ func (x *RankRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RankRequest.ProtoReflect.Descriptor instead.
 func (*RankRequest) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{5}
+	return file_messages_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *RankRequest) GetCandidates() *Columns {
@@ -737,7 +828,7 @@ type RankReply struct {
 
 func (x *RankReply) Reset() {
 	*x = RankReply{}
-	mi := &file_messages_proto_msgTypes[6]
+	mi := &file_messages_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -749,7 +840,7 @@ func (x *RankReply) String() string {
 func (*RankReply) ProtoMessage() {}
 
 func (x *RankReply) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[6]
+	mi := &file_messages_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -762,7 +853,7 @@ func (x *RankReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RankReply.ProtoReflect.Descriptor instead.
 func (*RankReply) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{6}
+	return file_messages_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *RankReply) GetScores() []byte {
@@ -819,7 +910,7 @@ const file_messages_proto_rawDesc = "" +
 	"\x05bytes\x18\x06 \x01(\x04R\x05bytes\x12\x1b\n" +
 	"\tredis_ops\x18\a \x01(\rR\bredisOps\x12\x1d\n" +
 	"\n" +
-	"cache_hits\x18\b \x01(\rR\tcacheHits\"\xe0\x03\n" +
+	"cache_hits\x18\b \x01(\rR\tcacheHits\"\xd3\x04\n" +
 	"\rRecallRequest\x121\n" +
 	"\apurpose\x18\x01 \x01(\x0e2\x17.haggle.wire.v1.PurposeR\apurpose\x12\x14\n" +
 	"\x05query\x18\x02 \x01(\tR\x05query\x12\x18\n" +
@@ -838,11 +929,19 @@ const file_messages_proto_rawDesc = "" +
 	"\tanonymous\x18\x0e \x01(\bR\tanonymous\x12\x1d\n" +
 	"\n" +
 	"now_micros\x18\x0f \x01(\x03R\tnowMicros\x12\x14\n" +
-	"\x05spell\x18\x10 \x01(\tR\x05spell\"I\n" +
+	"\x05spell\x18\x10 \x01(\tR\x05spell\x12-\n" +
+	"\x06quotas\x18\x11 \x03(\v2\x15.haggle.wire.v1.QuotaR\x06quotas\x12*\n" +
+	"\x11cpu_budget_micros\x18\x12 \x01(\rR\x0fcpuBudgetMicros\x12\x16\n" +
+	"\x06vector\x18\x13 \x01(\fR\x06vector\"A\n" +
+	"\x05Quota\x12\x18\n" +
+	"\achannel\x18\x01 \x01(\tR\achannel\x12\x1e\n" +
+	"\n" +
+	"candidates\x18\x02 \x01(\rR\n" +
+	"candidates\"I\n" +
 	"\x05Facet\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x16\n" +
 	"\x06values\x18\x02 \x03(\tR\x06values\x12\x16\n" +
-	"\x06counts\x18\x03 \x03(\rR\x06counts\"\xfa\x02\n" +
+	"\x06counts\x18\x03 \x03(\rR\x06counts\"\xa3\x03\n" +
 	"\vRecallReply\x127\n" +
 	"\n" +
 	"candidates\x18\x01 \x01(\v2\x17.haggle.wire.v1.ColumnsR\n" +
@@ -856,7 +955,8 @@ const file_messages_proto_rawDesc = "" +
 	"\vcompletions\x18\b \x03(\tR\vcompletions\x12-\n" +
 	"\x06stages\x18\t \x03(\v2\x15.haggle.wire.v1.StageR\x06stages\x12\x1a\n" +
 	"\bdegraded\x18\n" +
-	" \x03(\tR\bdegraded\"\xaa\x02\n" +
+	" \x03(\tR\bdegraded\x12'\n" +
+	"\x0fquery_expansion\x18\v \x01(\tR\x0equeryExpansion\"\xaa\x02\n" +
 	"\vRankRequest\x127\n" +
 	"\n" +
 	"candidates\x18\x01 \x01(\v2\x17.haggle.wire.v1.ColumnsR\n" +
@@ -897,29 +997,31 @@ func file_messages_proto_rawDescGZIP() []byte {
 }
 
 var file_messages_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_messages_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_messages_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
 var file_messages_proto_goTypes = []any{
 	(Purpose)(0),          // 0: haggle.wire.v1.Purpose
 	(*Columns)(nil),       // 1: haggle.wire.v1.Columns
 	(*Stage)(nil),         // 2: haggle.wire.v1.Stage
 	(*RecallRequest)(nil), // 3: haggle.wire.v1.RecallRequest
-	(*Facet)(nil),         // 4: haggle.wire.v1.Facet
-	(*RecallReply)(nil),   // 5: haggle.wire.v1.RecallReply
-	(*RankRequest)(nil),   // 6: haggle.wire.v1.RankRequest
-	(*RankReply)(nil),     // 7: haggle.wire.v1.RankReply
+	(*Quota)(nil),         // 4: haggle.wire.v1.Quota
+	(*Facet)(nil),         // 5: haggle.wire.v1.Facet
+	(*RecallReply)(nil),   // 6: haggle.wire.v1.RecallReply
+	(*RankRequest)(nil),   // 7: haggle.wire.v1.RankRequest
+	(*RankReply)(nil),     // 8: haggle.wire.v1.RankReply
 }
 var file_messages_proto_depIdxs = []int32{
 	0, // 0: haggle.wire.v1.RecallRequest.purpose:type_name -> haggle.wire.v1.Purpose
-	1, // 1: haggle.wire.v1.RecallReply.candidates:type_name -> haggle.wire.v1.Columns
-	4, // 2: haggle.wire.v1.RecallReply.facets:type_name -> haggle.wire.v1.Facet
-	2, // 3: haggle.wire.v1.RecallReply.stages:type_name -> haggle.wire.v1.Stage
-	1, // 4: haggle.wire.v1.RankRequest.candidates:type_name -> haggle.wire.v1.Columns
-	2, // 5: haggle.wire.v1.RankReply.stages:type_name -> haggle.wire.v1.Stage
-	6, // [6:6] is the sub-list for method output_type
-	6, // [6:6] is the sub-list for method input_type
-	6, // [6:6] is the sub-list for extension type_name
-	6, // [6:6] is the sub-list for extension extendee
-	0, // [0:6] is the sub-list for field type_name
+	4, // 1: haggle.wire.v1.RecallRequest.quotas:type_name -> haggle.wire.v1.Quota
+	1, // 2: haggle.wire.v1.RecallReply.candidates:type_name -> haggle.wire.v1.Columns
+	5, // 3: haggle.wire.v1.RecallReply.facets:type_name -> haggle.wire.v1.Facet
+	2, // 4: haggle.wire.v1.RecallReply.stages:type_name -> haggle.wire.v1.Stage
+	1, // 5: haggle.wire.v1.RankRequest.candidates:type_name -> haggle.wire.v1.Columns
+	2, // 6: haggle.wire.v1.RankReply.stages:type_name -> haggle.wire.v1.Stage
+	7, // [7:7] is the sub-list for method output_type
+	7, // [7:7] is the sub-list for method input_type
+	7, // [7:7] is the sub-list for extension type_name
+	7, // [7:7] is the sub-list for extension extendee
+	0, // [0:7] is the sub-list for field type_name
 }
 
 func init() { file_messages_proto_init() }
@@ -933,7 +1035,7 @@ func file_messages_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_messages_proto_rawDesc), len(file_messages_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   7,
+			NumMessages:   8,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

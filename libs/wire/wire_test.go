@@ -45,12 +45,14 @@ func messages() map[string]proto.Message {
 			Purpose: Purpose_PURPOSE_RECOMMEND, Query: "red jacket 红色", Shopper: "p-1", Session: "s-1", Placement: "home",
 			ContextItems: []string{"item-7", "item-8"}, Category: "Clothing", Filter: `brand = "acme" AND price < 100`, OrderBy: "price desc",
 			Facets: []string{"brand", "colour"}, Limit: 100, ExcludeItems: []string{"item-9"}, Language: "zh", Anonymous: true,
-			NowMicros: 1_767_225_600_000_000, Spell: "suggest",
+			NowMicros: 1_767_225_600_000_000, Spell: "suggest", Quotas: []*Quota{{Channel: "lexical", Candidates: 200}},
+			CpuBudgetMicros: 250, Vector: AppendFloats(nil, []float32{0.6, -0.8}),
 		},
 		"recall_reply": &RecallReply{
 			Candidates: columns(3, ColumnScore, ColumnLexical), Reasons: []byte{1, 2, 4}, Because: []byte{0, 1, 0}, BecauseItems: []string{"item-7"},
 			Facets: []*Facet{{Key: "brand", Values: []string{"acme", "宝马"}, Counts: []uint32{12, 3}}}, Total: 214, CorrectedQuery: "jacket",
 			Completions: []string{"jacket red"}, Stages: stages, Degraded: []string{"recall.cf:no_model"},
+			QueryExpansion: "jacket OR coat",
 		},
 		"rank_request": &RankRequest{
 			Candidates: columns(3, ColumnScore, ColumnTogether), Shopper: "p-1", Session: "s-1", Placement: "search", Query: "jacket",
