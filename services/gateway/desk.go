@@ -39,6 +39,9 @@ type desk struct {
 	metrics    *metrics
 	plan       budget.Plan
 	candidates int
+	// thrift says how much recall has to save now.
+	thrift     func() budget.Thrift
+	allowed    allowances
 	accounting bool
 	// followed says that the shelf holds the whole catalogue: what is not on it does not exist.
 	followed atomic.Bool

@@ -104,6 +104,7 @@ func newGateway(kit service.Kit, c Config) (*gateway, error) {
 	g.desk = &desk{
 		bus: kit.Bus, log: kit.Log, clock: kit.Clock, random: g.random, ledger: kit.Ledger, keys: &g.keys, shelf: shelf.New(),
 		fallback: &fallback.Store{}, book: book, metrics: g.metrics, plan: budget.Split(c.Deadline), candidates: c.Candidates,
+		thrift: func() budget.Thrift { return budget.ThriftAt(g.working.Load(), g.most) }, allowed: newAllowances(),
 		accounting: c.Accounting, works: sync.Pool{New: func() any { return new(work) }}, reasons: reasonTable(),
 	}
 	g.exchanges.New = func() any { return new(exchange) }

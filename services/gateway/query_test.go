@@ -16,6 +16,7 @@ import (
 
 	"github.com/haggle-commerce/haggle/libs/shop"
 	"github.com/haggle-commerce/haggle/libs/wire"
+	"github.com/haggle-commerce/haggle/services/gateway/internal/budget"
 	"github.com/haggle-commerce/haggle/services/gateway/internal/answer"
 	"github.com/haggle-commerce/haggle/services/gateway/internal/request"
 )
@@ -98,10 +99,25 @@ func TestWhatRecallIsAsked(t *testing.T) {
 		if got.NowMicros == 0 {
 			t.Errorf("%s: recall is not told what time it is", test.path)
 		}
-		got.NowMicros, got.Session = 0, ""
+		if got.CpuBudgetMicros == 0 || len(got.Quotas) != 0 {
+			t.Errorf("%s: recall may use %d us of CPU, with quotas %v, where nothing is to be saved", test.path, got.CpuBudgetMicros, got.Quotas)
+		}
+		got.NowMicros, got.CpuBudgetMicros, got.Session = 0, 0, ""
 		if !proto.Equal(test.want, &got) {
 			t.Errorf("%s %s asks recall %v, want %v", test.path, test.body, &got, test.want)
 		}
+	}
+}
+
+func TestUnderLoadRecallIsAskedForLess(t *testing.T) {
+	all := newAllowances()
+	var ease, meagre, similar wire.RecallRequest
+	similar.Purpose = wire.Purpose_PURPOSE_SIMILAR
+	all.apply(&ease, budget.Ease)
+	all.apply(&meagre, budget.Meagre)
+	all.apply(&similar, budget.Meagre)
+	if len(ease.Quotas) != 0 || len(meagre.Quotas) == 0 || meagre.CpuBudgetMicros >= ease.CpuBudgetMicros || len(similar.Quotas) >= len(meagre.Quotas) {
+		t.Errorf("at ease recall may use %v, under load %v, for a page of similar items %v", &ease, &meagre, &similar)
 	}
 }
 

@@ -1,4 +1,4 @@
-// Package budget splits the time of a query among its stages.
+// Package budget splits the time of a query among its stages, and its candidates and CPU time among the channels of recall.
 package budget
 
 import "time"
@@ -28,4 +28,68 @@ func (p Plan) RecallBy(begin time.Time) time.Time { return begin.Add(p.Recall) }
 func (p Plan) RankBy(begin, now time.Time) (time.Time, bool) {
 	by := begin.Add(p.Total - p.Reserve)
 	return by, by.Sub(now) >= p.LeastRank
+}
+
+// Thrift is how much recall has to save: the greater, the more.
+type Thrift int
+
+// The degrees of thrift. At Ease recall uses its own bounds; from Careful on, what costs most for what it finds goes first.
+const (
+	Ease Thrift = iota
+	Careful
+	Sparing
+	Meagre
+	degrees
+)
+
+// ThriftAt returns the degree for a gateway that answers working of at most most queries at once. Latency begins to climb where
+// half of them are taken: each is a query that waits for a core.
+func ThriftAt(working, most int64) Thrift {
+	switch {
+	case working*10 >= most*9:
+		return Meagre
+	case working*4 >= most*3:
+		return Sparing
+	case working*2 >= most:
+		return Careful
+	}
+	return Ease
+}
+
+// Quota is the most candidates that a channel may offer, 0 for none.
+type Quota struct {
+	Channel    string
+	Candidates int
+}
+
+// Allowance is what recall may spend on one query.
+type Allowance struct {
+	Quotas []Quota
+	// CPU is after how much CPU time no further channel is begun.
+	CPU time.Duration
+}
+
+// allowances are those of each degree of thrift. The CPU times are about 20, 5, 2.5 and 1 times what an answer takes on a
+// generated shop of 20,000 items (docs/benchmarks.md); quotas leave out first what looks through the most items for the fewest
+// that are chosen.
+var allowances = [degrees]Allowance{
+	Ease:    {CPU: 5 * time.Millisecond},
+	Careful: {CPU: time.Millisecond, Quotas: []Quota{{"similar", 25}, {"explore", 0}}},
+	Sparing: {CPU: 500 * time.Microsecond, Quotas: []Quota{{"similar", 0}, {"vector", 0}, {"explore", 0}, {"new", 0}, {"session", 50}, {"factor", 50}}},
+	Meagre:  {CPU: 200 * time.Microsecond, Quotas: []Quota{{"similar", 0}, {"vector", 0}, {"factor", 0}, {"explore", 0}, {"new", 0}, {"again", 20}, {"session", 30}, {"together", 30}}},
+}
+
+// Allow returns what recall may spend at a degree of thrift. A page that is about likeness keeps the channel that it is about.
+func Allow(t Thrift, likeness bool) Allowance {
+	a := allowances[t]
+	if likeness {
+		kept := make([]Quota, 0, len(a.Quotas))
+		for _, q := range a.Quotas {
+			if q.Channel != "similar" && q.Channel != "vector" {
+				kept = append(kept, q)
+			}
+		}
+		a.Quotas = kept
+	}
+	return a
 }

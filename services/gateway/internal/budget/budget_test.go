@@ -33,3 +33,35 @@ func TestWhatRecallMayUseLeavesTimeForRank(t *testing.T) {
 		}
 	}
 }
+
+func TestThriftRisesWithLoad(t *testing.T) {
+	for working, want := range map[int64]Thrift{0: Ease, 63: Ease, 64: Careful, 95: Careful, 96: Sparing, 115: Sparing, 116: Meagre, 500: Meagre} {
+		if got := ThriftAt(working, 128); got != want {
+			t.Errorf("ThriftAt(%d, 128) = %d, want %d", working, got, want)
+		}
+	}
+}
+
+// TestMoreThriftAllowsLess compares each degree with the one before: less CPU time, and no quota that is wider or gone.
+func TestMoreThriftAllowsLess(t *testing.T) {
+	for degree := Careful; degree < degrees; degree++ {
+		before, now := Allow(degree-1, false), Allow(degree, false)
+		if now.CPU >= before.CPU {
+			t.Errorf("degree %d allows %v of CPU, the one before %v", degree, now.CPU, before.CPU)
+		}
+		quotas := map[string]int{}
+		for _, q := range now.Quotas {
+			quotas[q.Channel] = q.Candidates
+		}
+		for _, q := range before.Quotas {
+			if n, ok := quotas[q.Channel]; !ok || n > q.Candidates {
+				t.Errorf("degree %d allows %d of %s (named: %v), the one before %d", degree, n, q.Channel, ok, q.Candidates)
+			}
+		}
+	}
+	for _, q := range Allow(Meagre, true).Quotas {
+		if q.Channel == "similar" || q.Channel == "vector" {
+			t.Errorf("a page of similar items has a quota for %s", q.Channel)
+		}
+	}
+}

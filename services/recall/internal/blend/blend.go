@@ -23,19 +23,33 @@ const (
 	Again
 	Popular
 	New
+	Explore
 	ChannelCount
 )
 
 // names are the channels as they stand in receipts.
-var names = [ChannelCount]string{"lexical", "together", "session", "similar", "trending", "again", "popular", "new"}
+var names = [ChannelCount]string{"lexical", "together", "session", "similar", "trending", "again", "popular", "new", "explore"}
 
 // String returns the channel's name in receipts: "together".
 func (ch Channel) String() string { return names[ch] }
 
+// ChannelOf returns the channel of a name, and false when there is none.
+func ChannelOf(name string) (Channel, bool) {
+	for ch, known := range names {
+		if known == name {
+			return Channel(ch), true
+		}
+	}
+	return 0, false
+}
+
+// untold is the reason of channels that tell a shopper nothing.
+const untold = 0xff
+
 // reasons are what a shopper is told of an item from each channel.
 var reasons = [ChannelCount]shop.Reason{
 	shop.ReasonMatch, shop.ReasonTogether, shop.ReasonSession, shop.ReasonSimilar,
-	shop.ReasonTrending, shop.ReasonAgain, shop.ReasonPopular, shop.ReasonNew,
+	shop.ReasonTrending, shop.ReasonAgain, shop.ReasonPopular, shop.ReasonNew, untold,
 }
 
 // rankOffset is k of the paper.
@@ -105,7 +119,7 @@ func (b *Blender) Add(o Offer) {
 		share := o.Weight / float32(rankOffset+rank+1)
 		c.Score += share
 		c.Scores[o.Channel] = float32(e.Score)
-		if o.Unsaid == nil || !o.Unsaid(e) {
+		if reasons[o.Channel] != untold && (o.Unsaid == nil || !o.Unsaid(e)) {
 			c.Why = c.Why.With(reasons[o.Channel])
 		}
 		if o.Because != nil && share > c.strongest {
@@ -127,4 +141,36 @@ func (b *Blender) Best(k int, c *catalogue.Catalogue) []Candidate {
 		b.sorted = append(b.sorted, b.candidates[b.places[e.Slot]-1])
 	}
 	return b.sorted
+}
+
+// Reserve gives the last places of the list that Best returned to those of entries that are not on it, so that what a channel
+// offers is among the candidates whatever the others say. With fewer than k candidates it only appends.
+func (b *Blender) Reserve(k int, ch Channel, entries []top.Entry) []Candidate {
+	fresh := 0
+	for _, e := range entries {
+		if !b.listed(e.Slot) {
+			fresh++
+		}
+	}
+	b.sorted = b.sorted[:min(len(b.sorted), max(0, k-fresh))]
+	for _, e := range entries {
+		if len(b.sorted) == k {
+			break
+		}
+		if !b.listed(e.Slot) {
+			c := Candidate{Slot: e.Slot}
+			c.Scores[ch] = float32(e.Score)
+			b.sorted = append(b.sorted, c)
+		}
+	}
+	return b.sorted
+}
+
+func (b *Blender) listed(s catalogue.Slot) bool {
+	for i := range b.sorted {
+		if b.sorted[i].Slot == s {
+			return true
+		}
+	}
+	return false
 }

@@ -25,6 +25,7 @@ const (
 	maxFacets    = 32
 	maxContext   = 100
 	maxExcluded  = 1000
+	maxQuotas    = 64
 )
 
 // room is the memory that one answer needs, kept for the next.
@@ -53,6 +54,9 @@ type question struct {
 	limit     int
 	now       time.Time
 	meter     *cost.Meter
+	bounds    bounds
+	// used is the CPU time of the stages so far.
+	used time.Duration
 	// ongoing says that the shopper did something within the last half hour.
 	ongoing bool
 }
@@ -71,6 +75,7 @@ func (e *Engine) Answer(request *wire.RecallRequest, reply *wire.RecallReply, no
 	if err != nil {
 		return err
 	}
+	q.bounds = boundsOf(request, q.limit)
 	q.room = e.rooms.Get().(*room)
 	defer e.rooms.Put(q.room)
 	e.mu.RLock()
@@ -108,6 +113,9 @@ func check(request *wire.RecallRequest) (filter.Node, error) {
 	case len(request.ExcludeItems) > maxExcluded:
 		return filter.Node{}, invalid("exclude_items", "has %d entries, at most %d", len(request.ExcludeItems), maxExcluded)
 	}
+	if len(request.Quotas) > maxQuotas {
+		return filter.Node{}, invalid("quotas", "has %d entries, at most %d", len(request.Quotas), maxQuotas)
+	}
 	switch request.Spell {
 	case "", "auto", "suggest", "off":
 	default:
@@ -126,8 +134,10 @@ func check(request *wire.RecallRequest) (filter.Node, error) {
 
 // stage ends a stage of the receipt.
 func (q *question) stage(name string, in, out int) {
+	lap := q.meter.Lap()
+	q.used += lap
 	q.reply.Stages = append(q.reply.Stages, &wire.Stage{
-		Name: "recall." + name, CpuNanos: uint64(q.meter.Lap()), CandidatesIn: uint32(in), CandidatesOut: uint32(out),
+		Name: "recall." + name, CpuNanos: uint64(lap), CandidatesIn: uint32(in), CandidatesOut: uint32(out),
 	})
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/haggle-commerce/haggle/libs/shop"
 	"github.com/haggle-commerce/haggle/services/recall/internal/catalogue"
 	"github.com/haggle-commerce/haggle/services/recall/internal/complete"
+	"github.com/haggle-commerce/haggle/services/recall/internal/explore"
 	"github.com/haggle-commerce/haggle/services/recall/internal/history"
 	"github.com/haggle-commerce/haggle/services/recall/internal/lexical"
 	"github.com/haggle-commerce/haggle/services/recall/internal/neighbour"
@@ -49,10 +50,13 @@ type Engine struct {
 	// phraseIDs are the numbers of each item's phrases, by slot.
 	phraseIDs [][]uint32
 	newest    trend.Leaders
-	trending  *trend.Counter
-	popular   *trend.Counter
-	sessions  *session.Index
-	shoppers  *history.Book
+	cold      *explore.Book
+	// bought counts what was bought, rebought what the same shopper had bought on an earlier day.
+	bought, rebought float64
+	trending         *trend.Counter
+	popular          *trend.Counter
+	sessions         *session.Index
+	shoppers         *history.Book
 	// neighbours is nil until a model was published.
 	neighbours *neighbour.Lists
 	seen       recently
@@ -68,6 +72,7 @@ func New(o Options) *Engine {
 		catalogue: catalogue.New(),
 		words:     lexical.New(lexical.Defaults()),
 		phrases:   complete.New(),
+		cold:      explore.New(),
 		trending:  trend.New(o.TrendingHalfLife),
 		popular:   trend.New(o.PopularHalfLife),
 		sessions:  session.New(sessions),
@@ -113,6 +118,7 @@ func (e *Engine) apply(changes []Change, documents []*lexical.Document) {
 			if s, ok := e.catalogue.Delete(change.ID); ok {
 				e.words.Delete(s)
 				e.setPhrases(s, nil)
+				e.cold.Delete(s, e.catalogue.Tie(s))
 				dropped = e.newest.Drop(s) || dropped
 			}
 			continue
@@ -121,6 +127,7 @@ func (e *Engine) apply(changes []Change, documents []*lexical.Document) {
 		if e.words.Put(s, documents[i]) {
 			e.setPhrases(s, change.Item)
 		}
+		e.cold.Put(s, e.catalogue.Tie(s))
 		dropped = e.newest.Drop(s) || dropped
 		e.newest.Raise(e.newestEntry(s))
 	}
@@ -191,17 +198,51 @@ func (e *Engine) observe(event *shop.Event) {
 		if !ok {
 			continue
 		}
+		if event.Kind == shop.ViewItemList {
+			e.cold.Show(s, e.catalogue.Tie(s))
+		}
 		if wish > 0 {
+			e.cold.Want(s, e.catalogue.Tie(s))
 			e.trending.Add(s, wish, event.Time, e.catalogue.Tie(s))
 			e.popular.Add(s, wish, event.Time, e.catalogue.Tie(s))
 		}
 		if touched && event.Shopper != "" {
+			if kind == history.Bought {
+				e.countPurchase(event.Shopper, s, event.Time)
+			}
 			e.shoppers.Touch(event.Shopper, s, kind, event.Time)
 		}
 		if touched && inSession {
 			e.sessions.Touch(sessionID, s)
 		}
 	}
+}
+
+// countPurchase notes whether a purchase repeats one of an earlier day.
+func (e *Engine) countPurchase(shopper shop.ShopperID, s catalogue.Slot, at time.Time) {
+	known := e.shoppers.Find(shopper)
+	if known == nil {
+		return
+	}
+	e.bought++
+	for _, touch := range known.Bought {
+		if touch.Slot == s && at.Unix()-touch.At >= minAgainDays*24*60*60 {
+			e.rebought++
+			return
+		}
+	}
+}
+
+// A shop in which less than rareRebuy of what known shoppers buy was bought before, of enoughBought purchases at least, is one in
+// which a thing is bought once.
+const (
+	rareRebuy    = 0.02
+	enoughBought = 500
+)
+
+// boughtOnce reports whether what somebody bought is not worth offering to them again.
+func (e *Engine) boughtOnce() bool {
+	return e.bought >= enoughBought && e.rebought < rareRebuy*e.bought
 }
 
 // slotOf returns the slot of an item of an event. Items that the catalogue does not have are numbered too, as it may only be

@@ -49,12 +49,12 @@ func (q *question) recipe(context bool) weights {
 	}
 	switch {
 	case context:
-		return weights{blend.Together: 1, blend.Session: 1, blend.Similar: 0.4, blend.Lexical: 0.8, blend.Again: 0.1, blend.Trending: 0.1, blend.Popular: 0.1, blend.New: 0.05}
+		return weights{blend.Together: 1, blend.Session: 1, blend.Similar: 0.4, blend.Lexical: 0.8, blend.Again: 0.2, blend.Trending: 0.1, blend.Popular: 0.1, blend.New: 0.05}
 	case len(q.seeds) > 0 && !q.ongoing:
 		// The visit has just begun: what was done in the last one says less.
-		return weights{blend.Together: 1, blend.Session: 0.3, blend.Similar: 0.1, blend.Lexical: 0.8, blend.Again: 1, blend.Trending: 0.1, blend.Popular: 1.4, blend.New: 0.05}
+		return weights{blend.Together: 1, blend.Session: 0.3, blend.Similar: 0.1, blend.Lexical: 0.8, blend.Again: 2, blend.Trending: 0.1, blend.Popular: 1.4, blend.New: 0.05}
 	case len(q.seeds) > 0:
-		return weights{blend.Together: 0.6, blend.Session: 1, blend.Similar: 0.5, blend.Lexical: 0.8, blend.Again: 0.3, blend.Trending: 0.1, blend.Popular: 0.1, blend.New: 0.05}
+		return weights{blend.Together: 0.6, blend.Session: 1, blend.Similar: 0.5, blend.Lexical: 0.8, blend.Again: 0.6, blend.Trending: 0.1, blend.Popular: 0.1, blend.New: 0.05}
 	}
 	return weights{blend.Trending: 1, blend.Popular: 0.8, blend.New: 0.3, blend.Lexical: 0.8}
 }
@@ -66,27 +66,28 @@ func (q *question) recommend() {
 	context := len(q.request.ContextItems) > 0
 	w := q.recipe(context)
 	q.blender.Reset(e.catalogue.Size())
-	q.again(w[blend.Again], shopper)
+	if !e.boughtOnce() {
+		q.again(w[blend.Again], shopper)
+	}
 	q.setSeen(shopper, false)
-	k := q.limit
+	q.setBought(shopper)
 	q.stage("filter", e.catalogue.Count(), q.allowed.Count())
-	q.lexical(w[blend.Lexical], k)
-	q.together(w[blend.Together], k)
-	q.session(w[blend.Session], k)
-	q.similar(w[blend.Similar], k)
-	q.again(w[blend.Again], shopper)
+	q.lexical(w[blend.Lexical])
+	q.together(w[blend.Together])
+	q.session(w[blend.Session])
+	q.similar(w[blend.Similar])
 	if context && q.request.Purpose != wire.Purpose_PURPOSE_RECOMMEND {
 		// What goes with the page's item is asked for, not what is popular anyway: that only fills up a short list.
 		q.limit = min(q.limit, max(q.blender.Len(), minRelated))
 	}
 	if !context || q.request.Purpose == wire.Purpose_PURPOSE_RECOMMEND || q.blender.Len() < minRelated {
-		q.leading(w, k)
+		q.leading(w)
 	}
 	if q.blender.Len() < q.limit {
 		q.setSeen(shopper, true)
 		q.fill()
 	}
-	candidates := q.blender.Best(q.limit, e.catalogue)
+	candidates := q.explore(q.blender.Best(q.limit, e.catalogue))
 	q.putBlend(candidates)
 	q.stage("blend", q.blender.Len(), len(candidates))
 }
@@ -158,10 +159,54 @@ func (q *question) setSeen(shopper *history.Shopper, allow bool) {
 		switch {
 		case !allow:
 			q.allowed.Clear(touch.Slot)
-		case e.catalogue.Buyable().Has(touch.Slot) && q.selection.Holds(touch.Slot) && !q.unwanted(touch.Slot):
+		case touch.Kind != history.Bought && e.catalogue.Buyable().Has(touch.Slot) && q.selection.Holds(touch.Slot) && !q.unwanted(touch.Slot):
 			q.allowed.Set(touch.Slot)
 		}
 	}
+}
+
+// setBought forbids what the shopper has just bought, and in a shop in which things are bought once all that they bought. What is
+// worth offering again was offered before.
+func (q *question) setBought(shopper *history.Shopper) {
+	if shopper == nil || q.request.Purpose != wire.Purpose_PURPOSE_RECOMMEND {
+		return
+	}
+	once := q.engine.boughtOnce()
+	for _, touch := range shopper.Bought {
+		if once || q.now.Unix()-touch.At < minAgainDays*24*60*60 {
+			q.allowed.Clear(touch.Slot)
+		}
+	}
+}
+
+// Of a list for a shopper one place in exploreShare goes to items that hardly anybody was shown, and they stay the same for
+// exploreFor.
+const (
+	exploreShare = 25
+	exploreFor   = 10 * time.Minute
+)
+
+// explore gives the last places of a list to cold items. A list that is cut short by what goes together stays as it is.
+func (q *question) explore(candidates []blend.Candidate) []blend.Candidate {
+	quota := min(q.limit/exploreShare, q.bounds.quotas[blend.Explore])
+	if quota == 0 || q.request.Purpose != wire.Purpose_PURPOSE_RECOMMEND || len(candidates) < q.limit {
+		return candidates
+	}
+	e := q.engine
+	// Who asks decides, so that one shopper sees one choice on a page and shoppers see different ones.
+	seed := uint64(q.now.UnixNano() / int64(exploreFor))
+	for _, text := range []string{q.request.Shopper, q.request.Session, q.request.Placement} {
+		for i := range len(text) {
+			// FNV-1a: the same on every replica.
+			seed = (seed ^ uint64(text[i])) * 1099511628211
+		}
+	}
+	q.entries = e.cold.Choose(q.entries[:0], quota, seed, q.allowed)
+	if len(q.entries) == 0 {
+		return candidates
+	}
+	q.stage(blend.Explore.String(), e.cold.Cold(), len(q.entries))
+	return q.blender.Reserve(q.limit, blend.Explore, q.entries)
 }
 
 // unwanted reports whether the request names the item as one of its page or as not to be shown.
@@ -178,9 +223,13 @@ func (q *question) offer(ch blend.Channel, weight float32, k int) {
 }
 
 // lexical offers what matches the query of the page.
-func (q *question) lexical(weight float32, k int) {
+func (q *question) lexical(weight float32) {
 	words := lexical.Words(q.request.Query)
-	if weight == 0 || len(words) == 0 {
+	if len(words) == 0 {
+		return
+	}
+	k, ok := q.may(blend.Lexical, weight)
+	if !ok {
 		return
 	}
 	q.engine.words.Search(&q.words, words, (requiredOf(words)+1)/2)
@@ -195,7 +244,7 @@ func (q *question) lexical(weight float32, k int) {
 	q.stage(blend.Lexical.String(), len(q.words.Hits), len(entries))
 }
 
-func (q *question) together(weight float32, k int) {
+func (q *question) together(weight float32) {
 	if weight == 0 {
 		return
 	}
@@ -206,13 +255,21 @@ func (q *question) together(weight float32, k int) {
 	if len(q.seeds) == 0 {
 		return
 	}
+	k, ok := q.may(blend.Together, weight)
+	if !ok {
+		return
+	}
 	q.tally.Reset(q.engine.catalogue.Size())
 	q.engine.neighbours.Together(&q.tally, q.seeds)
 	q.offer(blend.Together, weight, k)
 }
 
-func (q *question) session(weight float32, k int) {
-	if weight == 0 || len(q.current) == 0 {
+func (q *question) session(weight float32) {
+	if len(q.current) == 0 {
+		return
+	}
+	k, ok := q.may(blend.Session, weight)
+	if !ok {
 		return
 	}
 	own := shop.SessionID(q.request.Session)
@@ -226,12 +283,16 @@ func (q *question) session(weight float32, k int) {
 
 // similar offers items of like content: those that share telling words, weighed by the values that they share. It looks for those
 // of the page's item, or else, when what shoppers did says too little, for those of the last two items that this one touched.
-func (q *question) similar(weight float32, k int) {
+func (q *question) similar(weight float32) {
 	seeds := min(1, len(q.request.ContextItems))
 	if seeds == 0 && q.blender.Len() < q.limit {
 		seeds = 2
 	}
-	if weight == 0 || len(q.seeds) == 0 || seeds == 0 {
+	if len(q.seeds) == 0 || seeds == 0 {
+		return
+	}
+	k, ok := q.may(blend.Similar, weight)
+	if !ok {
 		return
 	}
 	e := q.engine
@@ -267,10 +328,14 @@ func (e *Engine) priceLikeness(a, b catalogue.Slot) float32 {
 
 // again offers what the shopper bought before, but not lately: the more often and the later, the better.
 func (q *question) again(weight float32, shopper *history.Shopper) {
-	if weight == 0 || shopper == nil || len(shopper.Bought) == 0 {
+	if shopper == nil || len(shopper.Bought) == 0 {
 		return
 	}
-	q.heap.Reset(history.MaxBought)
+	k, ok := q.may(blend.Again, weight)
+	if !ok {
+		return
+	}
+	q.heap.Reset(min(k, history.MaxBought))
 	for _, touch := range shopper.Bought {
 		if days := q.now.Sub(time.Unix(touch.At, 0)).Hours() / 24; days >= minAgainDays && q.allowed.Has(touch.Slot) {
 			score := float64(touch.Count) / (1 + days/30)
@@ -283,17 +348,17 @@ func (q *question) again(weight float32, shopper *history.Shopper) {
 }
 
 // leading offers what is trending, popular and new in the whole shop, as far as it is allowed.
-func (q *question) leading(w weights, k int) {
+func (q *question) leading(w weights) {
 	e := q.engine
-	if w[blend.Trending] > 0 {
+	if k, ok := q.may(blend.Trending, w[blend.Trending]); ok {
 		entries := q.foremost(e.trending.Leaders(), e.trending.Level, k)
 		q.blender.Add(blend.Offer{Channel: blend.Trending, Weight: w[blend.Trending], Entries: entries})
 	}
-	if w[blend.Popular] > 0 {
+	if k, ok := q.may(blend.Popular, w[blend.Popular]); ok {
 		entries := q.foremost(e.popular.Leaders(), e.popular.Level, k)
 		q.blender.Add(blend.Offer{Channel: blend.Popular, Weight: w[blend.Popular], Entries: entries})
 	}
-	if w[blend.New] > 0 {
+	if k, ok := q.may(blend.New, w[blend.New]); ok {
 		created := func(s catalogue.Slot) float64 { return float64(e.catalogue.Created(s)) }
 		oldest := float64(q.now.Add(-freshFor).Unix())
 		entries := q.foremost(e.newest.Sorted(), created, k)

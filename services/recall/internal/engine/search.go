@@ -66,7 +66,9 @@ func (q *question) search() error {
 	}
 	q.putSearch(entries[:min(len(entries), q.limit)])
 	q.stage(blend.Lexical.String(), total, len(q.reply.Candidates.GetEnds()))
-	if len(q.request.Facets) > 0 {
+	if len(q.request.Facets) > 0 && q.spent() {
+		q.reply.Degraded = append(q.reply.Degraded, "recall.facets:budget")
+	} else if len(q.request.Facets) > 0 {
 		q.facets(&m)
 		q.stage("facets", total, len(q.reply.Facets))
 	}
