@@ -16,8 +16,8 @@ import (
 
 	"github.com/haggle-commerce/haggle/libs/shop"
 	"github.com/haggle-commerce/haggle/libs/wire"
-	"github.com/haggle-commerce/haggle/services/gateway/internal/budget"
 	"github.com/haggle-commerce/haggle/services/gateway/internal/answer"
+	"github.com/haggle-commerce/haggle/services/gateway/internal/budget"
 	"github.com/haggle-commerce/haggle/services/gateway/internal/request"
 )
 
