@@ -3,6 +3,7 @@ module github.com/haggle-commerce/haggle/services/recall
 go 1.26.0
 
 require (
+	github.com/blevesearch/snowballstem v0.9.0
 	github.com/google/go-cmp v0.7.0
 	github.com/haggle-commerce/haggle/libs v0.0.0
 	github.com/prometheus/client_golang v1.25.0
