@@ -19,6 +19,7 @@ import (
 
 	"github.com/haggle-commerce/haggle/libs/feature"
 	"github.com/haggle-commerce/haggle/libs/shop"
+	"github.com/haggle-commerce/haggle/services/recall/internal/analysis"
 )
 
 // Field is a part of an item's text.
@@ -80,7 +81,8 @@ type occurrence struct {
 type Analyser struct {
 	seed   maphash.Seed
 	at     map[string]int
-	tokens []string
+	tokens []analysis.Token
+	cache  analysis.Cache
 }
 
 // NewAnalyser returns an analyser.
@@ -97,12 +99,14 @@ func (a *Analyser) Analyse(it *shop.Item) *Document {
 	add := func(f Field, text string) {
 		hash.WriteByte(byte(f))
 		hash.WriteString(text)
-		a.add(d, f, text)
+		a.add(d, f, "", text)
 	}
 	add(Title, it.Title)
 	for _, language := range sortedKeys(it.Titles) {
 		if title := it.Titles[language]; title != it.Title {
-			add(Title, title)
+			hash.WriteString(language)
+			hash.WriteString(title)
+			a.add(d, Title, language, title)
 		}
 	}
 	add(Brand, it.Brand)
@@ -128,20 +132,34 @@ func sortedKeys[V any](m map[string]V) []string {
 	return keys
 }
 
-func (a *Analyser) add(d *Document, f Field, text string) {
-	a.tokens = feature.Tokens(a.tokens[:0], text)
-	d.lengths[f] += len(a.tokens)
-	for _, token := range a.tokens {
-		stem := feature.Stem(token)
-		i, ok := a.at[stem]
-		if !ok {
-			i = len(d.terms)
-			a.at[stem] = i
-			d.terms = append(d.terms, occurrence{stem: stem, surface: token})
+// add takes a text apart. A word of a title in another language is found by its stem there and by the stem that a query without
+// a language has.
+func (a *Analyser) add(d *Document, f Field, language, text string) {
+	a.tokens = a.cache.Tokens(a.tokens[:0], language, text)
+	for i := range a.tokens {
+		t := &a.tokens[i]
+		if !t.Joined() {
+			d.lengths[f]++
 		}
-		if n := &d.terms[i].counts[f]; *n < 1<<16-1 {
-			*n++
+		a.count(d, f, t.Stem, t.Surface)
+		if language != "" && !t.Joined() {
+			if plain := feature.Stem(t.Surface); plain != t.Stem {
+				a.count(d, f, plain, t.Surface)
+			}
 		}
+	}
+}
+
+// count counts one occurrence of a term.
+func (a *Analyser) count(d *Document, f Field, stem, surface string) {
+	i, ok := a.at[stem]
+	if !ok {
+		i = len(d.terms)
+		a.at[stem] = i
+		d.terms = append(d.terms, occurrence{stem: stem, surface: surface})
+	}
+	if n := &d.terms[i].counts[f]; *n < 1<<16-1 {
+		*n++
 	}
 }
 
@@ -164,6 +182,8 @@ func (p *Params) saturate(w float32) float32 { return w * (p.K1 + 1) / (p.K1 + w
 type Word struct {
 	// Text is the word as it was typed, folded; Stem is what is looked up.
 	Text, Stem string
+	// Also are further stems that stand for the word: an item that holds any of them, or Stem, holds the word.
+	Also []string
 	// Optional words add to the score but need not be there.
 	Optional bool
 }

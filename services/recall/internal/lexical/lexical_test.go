@@ -386,3 +386,36 @@ func BenchmarkPut(b *testing.B) {
 		i++
 	}
 }
+
+func TestFurtherStemsStandForTheWord(t *testing.T) {
+	x, analyser := New(Defaults()), NewAnalyser()
+	for i, title := range []string{"Television stand", "TV stand", "TV television stand", "Stand"} {
+		x.Put(catalogue.Slot(i), analyser.Analyse(&shop.Item{Title: title}))
+	}
+	var sc Scratch
+	words := []Word{{Text: "tv", Stem: "tv", Also: []string{"television", "tv", "telly", "television"}}, {Text: "stand", Stem: "stand"}}
+	if required := x.Search(&sc, words, 2); required != 2 {
+		t.Errorf("%d words are required, want 2", required)
+	}
+	slices.Sort(sc.Hits)
+	if !slices.Equal(sc.Hits, []catalogue.Slot{0, 1, 2}) {
+		t.Errorf("hits %v, want all that hold either word", sc.Hits)
+	}
+	if sc.Matched(2) != 2 {
+		t.Errorf("an item with both forms matches %d words, want 2", sc.Matched(2))
+	}
+	if !x.Known(Word{Stem: "telly", Also: []string{"tv"}}) || x.Known(Word{Stem: "telly"}) {
+		t.Error("a word is known by any of its stems")
+	}
+}
+
+func TestTitlesAreStemmedByTheirLanguage(t *testing.T) {
+	x, analyser := New(Defaults()), NewAnalyser()
+	x.Put(0, analyser.Analyse(&shop.Item{Title: "Rain jacket", Titles: map[string]string{"de-AT": "Wasserdichte Jacken"}}))
+	var sc Scratch
+	for _, word := range []Word{{Stem: "jack"}, {Stem: "wasserdicht"}, {Stem: feature.Stem("jacken")}} {
+		if x.Search(&sc, []Word{word}, 1); len(sc.Hits) != 1 {
+			t.Errorf("%q finds %v", word.Stem, sc.Hits)
+		}
+	}
+}

@@ -57,7 +57,7 @@ func (x *Index) Search(sc *Scratch, words []Word, least int) (required int) {
 	sc.reset(len(x.items))
 	sc.plan = sc.plan[:0]
 	for i := range words {
-		st := step{terms: x.lookUp(words[i].Stem)}
+		st := step{terms: x.lookUpAll(&words[i])}
 		if !words[i].Optional {
 			st.bit = 1 << required
 			required++
@@ -105,6 +105,19 @@ func (x *Index) lookUp(stem string) []termID {
 	return nil
 }
 
+// lookUpAll returns the terms that stand for a word, each once.
+func (x *Index) lookUpAll(w *Word) []termID {
+	terms := x.lookUp(w.Stem)
+	for i, stem := range w.Also {
+		if stem == w.Stem || slices.Contains(w.Also[:i], stem) {
+			continue
+		}
+		// The list of a character belongs to the index: what is appended goes into a copy.
+		terms = append(terms[:len(terms):len(terms)], x.lookUp(stem)...)
+	}
+	return terms
+}
+
 // extend adds the term to the scores of all its items.
 func (x *Index) extend(sc *Scratch, t *term, bit uint32) {
 	weight := idf(x.count, len(t.slots))
@@ -141,7 +154,7 @@ func (x *Index) update(sc *Scratch, t *term, bit uint32) {
 }
 
 // Known reports whether an item holds the word.
-func (x *Index) Known(w Word) bool { return len(x.lookUp(w.Stem)) > 0 }
+func (x *Index) Known(w Word) bool { return len(x.lookUpAll(&w)) > 0 }
 
 // Limits on [Index.Like]: how many words of the item are looked for, and how many postings are read.
 const (
