@@ -1,15 +1,14 @@
 // Package catalogue holds what can be filtered, counted and sorted of every item of the shop, column by column.
 //
-// Items are numbered densely ([Slot]); the other cores keep their own columns by the same numbers. Nothing here locks: the
+// Items are numbered densely ([Slot]); the other cores keep their own columns by the same numbers. What items say of a key is kept
+// three ways, each for what it is fast at: the groups of each item row by row, the items of each value as a compact set, and for
+// keys that many items have a column of small numbers by slot. A query takes the way that costs it least. Nothing here locks: the
 // owner lets one writer in alone, or any number of readers.
 package catalogue
 
 import (
-	"hash/fnv"
-	"math"
 	"math/bits"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/haggle-commerce/haggle/libs/shop"
@@ -31,83 +30,46 @@ const (
 // PathSeparator stands between the levels of a category in facets and filters: "Clothing > Jackets".
 const PathSeparator = " > "
 
-// valueID numbers one value of one key.
-type valueID uint32
-
-// value is one value of one key, with the items that have it.
-type value struct {
-	key *key
-	// text is the value as the first item wrote it; folded is the form in which it is compared.
-	text, folded string
-	// number is the value as a number, or NaN.
-	number float64
-	// slots are the items that have the value, in rising order.
-	slots []Slot
-	// at is where the value stands in key.ids.
-	at int
-}
-
-// key is one name that items have values for.
-type key struct {
-	name   string
-	values map[string]valueID
-	ids    []valueID
-	// postings is the sum of the lengths of the values' slots.
-	postings int
-}
-
 // Catalogue is the columns of all items. Make one with [New].
 type Catalogue struct {
-	slots map[shop.ItemID]Slot
-	ids   []shop.ItemID
-	ties  []uint64
+	names names
 	// live are the items of the catalogue, buyable those that are not out of stock.
 	live, buyable Bits
 	count         int
-	prices        []float64
+	prices        prices
 	created       []int64
-	// held are the values of each item, in rising order.
-	held [][]valueID
-
-	keys   map[string]*key
-	values []value
-	free   []valueID
-	// postings is the sum over all keys.
-	postings int
+	rows          rows
+	dictionary    dictionary
+	// said is room for what one item says while it is put.
+	said []uint64
+	row  []groupID
+	kept []groupID
+	text []uint32
 }
 
 // New returns an empty catalogue.
 func New() *Catalogue {
-	return &Catalogue{slots: map[shop.ItemID]Slot{}, keys: map[string]*key{}}
+	return &Catalogue{dictionary: dictionary{byName: map[string]keyID{}}}
 }
 
 // Size returns how many slots were given out; every slot is below it.
-func (c *Catalogue) Size() int { return len(c.ids) }
+func (c *Catalogue) Size() int { return c.names.len() }
 
 // Count returns how many items the catalogue holds now.
 func (c *Catalogue) Count() int { return c.count }
 
 // Find returns the slot of an item that was ever heard of.
-func (c *Catalogue) Find(id shop.ItemID) (Slot, bool) {
-	s, ok := c.slots[id]
-	return s, ok
-}
+func (c *Catalogue) Find(id shop.ItemID) (Slot, bool) { return c.names.find(id) }
 
 // Intern returns the slot of id, a new one when it has none. The item is not in the catalogue until it is put.
 func (c *Catalogue) Intern(id shop.ItemID) Slot {
-	if s, ok := c.slots[id]; ok {
+	if s, ok := c.names.find(id); ok {
 		return s
 	}
-	s := Slot(len(c.ids))
-	id = shop.ItemID(strings.Clone(string(id)))
-	hash := fnv.New64a()
-	hash.Write([]byte(id))
-	c.slots[id] = s
-	c.ids = append(c.ids, id)
-	c.ties = append(c.ties, hash.Sum64())
-	c.prices = append(c.prices, 0)
+	s := c.names.add(id)
+	c.prices.grow()
 	c.created = append(c.created, 0)
-	c.held = append(c.held, nil)
+	c.rows.grow()
 	if int(s)%64 == 0 {
 		c.live, c.buyable = append(c.live, 0), append(c.buyable, 0)
 	}
@@ -115,10 +77,10 @@ func (c *Catalogue) Intern(id shop.ItemID) Slot {
 }
 
 // ID returns the item's own key.
-func (c *Catalogue) ID(s Slot) shop.ItemID { return c.ids[s] }
+func (c *Catalogue) ID(s Slot) shop.ItemID { return c.names.id(s) }
 
 // Tie orders items whose scores are equal: a hash of the id, so that every replica orders them alike whatever it saw first.
-func (c *Catalogue) Tie(s Slot) uint64 { return c.ties[s] }
+func (c *Catalogue) Tie(s Slot) uint64 { return c.names.hashes[s] }
 
 // Live returns the set of the catalogue's items. It belongs to the catalogue.
 func (c *Catalogue) Live() Bits { return c.live }
@@ -127,7 +89,7 @@ func (c *Catalogue) Live() Bits { return c.live }
 func (c *Catalogue) Buyable() Bits { return c.buyable }
 
 // Price returns the price of an item; 0 means unknown.
-func (c *Catalogue) Price(s Slot) float64 { return c.prices[s] }
+func (c *Catalogue) Price(s Slot) float64 { return c.prices.of[s] }
 
 // Created returns when the item came into the shop, in unix seconds; 0 means unknown.
 func (c *Catalogue) Created(s Slot) int64 { return c.created[s] }
@@ -135,17 +97,24 @@ func (c *Catalogue) Created(s Slot) int64 { return c.created[s] }
 // SameKind measures how alike two items are by their values, from 0 to 1: the share of a's values that b has too, each weighed by
 // how rare it is: 1 for one that most items have, and 1 more each time that half as many have it.
 func (c *Catalogue) SameKind(a, b Slot) float32 {
+	d := &c.dictionary
 	shared, all := 0, 0
-	mine, other := c.held[a], c.held[b]
-	j := 0
-	for _, id := range mine {
-		weight := bits.Len32(uint32(c.count) / uint32(max(1, len(c.values[id].slots))))
-		all += weight
-		for j < len(other) && other[j] < id {
-			j++
+	other := c.rows.of(b)
+	for _, n := range c.rows.of(a) {
+		g := &d.groups[n]
+		for len(other) > 0 && d.groups[other[0]].key < g.key {
+			other = other[1:]
 		}
-		if j < len(other) && other[j] == id {
-			shared += weight
+		var theirs []uint32
+		if len(other) > 0 && d.groups[other[0]].key == g.key {
+			theirs = d.groups[other[0]].valuesOf()
+		}
+		for _, id := range g.valuesOf() {
+			weight := bits.Len32(uint32(c.count) / max(1, d.values[id].items.count))
+			all += weight
+			if slices.Contains(theirs, id) {
+				shared += weight
+			}
 		}
 	}
 	if all == 0 {
@@ -165,38 +134,42 @@ func (c *Catalogue) Put(it *shop.Item) Slot {
 	if it.Buyable() {
 		c.buyable.Set(s)
 	}
-	c.prices[s] = it.Price
+	c.prices.set(s, it.Price)
 	c.created[s] = 0
 	if !it.CreatedAt.IsZero() {
 		c.created[s] = it.CreatedAt.Unix()
 	}
-	c.hold(s, c.valuesOf(it))
+	c.hold(s, c.groupsOf(it))
 	return s
 }
 
 // Delete takes an item out. It reports whether it was in the catalogue.
 func (c *Catalogue) Delete(id shop.ItemID) (Slot, bool) {
-	s, ok := c.slots[id]
+	s, ok := c.names.find(id)
 	if !ok || !c.live.Has(s) {
 		return s, false
 	}
 	c.live.Clear(s)
 	c.buyable.Clear(s)
 	c.count--
-	c.prices[s], c.created[s] = 0, 0
+	c.prices.set(s, 0)
+	c.created[s] = 0
 	c.hold(s, nil)
 	return s, true
 }
 
-// valuesOf returns the values of the item, interned, sorted and each once.
-func (c *Catalogue) valuesOf(it *shop.Item) []valueID {
-	ids := make([]valueID, 0, 4+2*len(it.Categories)+len(it.Attributes))
-	add := func(name, text string) {
-		if text = strings.TrimSpace(text); text != "" {
-			ids = append(ids, c.intern(name, text))
-		}
+// groupsOf returns the groups of the item, interned, by the number of their key.
+func (c *Catalogue) groupsOf(it *shop.Item) []groupID {
+	d := &c.dictionary
+	c.said = c.said[:0]
+	// say notes that the item has the value for a key; owner is the key in whose group it stands.
+	say := func(owner, k keyID, text string) {
+		c.said = append(c.said, uint64(owner)<<32|uint64(d.internText(k, text)))
 	}
-	add(KeyBrand, it.Brand)
+	if brand := strings.TrimSpace(it.Brand); brand != "" {
+		k := d.internKey(KeyBrand)
+		say(k, k, brand)
+	}
 	path := ""
 	for _, level := range it.Categories {
 		if level = strings.TrimSpace(level); level == "" {
@@ -206,24 +179,44 @@ func (c *Catalogue) valuesOf(it *shop.Item) []valueID {
 			path += PathSeparator
 		}
 		path += level
-		add(KeyCategory, path)
-		add(keyLevel, level)
+		k := d.internKey(KeyCategory)
+		say(k, k, path)
+		say(k, d.internKey(keyLevel), level)
 	}
 	availability := it.Availability
 	if availability == "" {
 		availability = shop.InStock
 	}
-	add(KeyAvailability, string(availability))
+	k := d.internKey(KeyAvailability)
+	say(k, k, string(availability))
+	named := 0
 	for name, texts := range it.Attributes {
 		if name = FoldKey(name); reserved(name) {
 			continue
 		}
+		// A row takes no more; an item that passed its check has far fewer.
+		if named++; named > mostRow-8 {
+			break
+		}
 		for _, text := range texts {
-			add(name, text)
+			if text = strings.TrimSpace(text); text != "" {
+				k := d.internKey(name)
+				say(k, k, text)
+			}
 		}
 	}
-	slices.Sort(ids)
-	return slices.Compact(ids)
+	slices.Sort(c.said)
+	c.row = c.row[:0]
+	for said := slices.Compact(c.said); len(said) > 0; {
+		owner := said[0] >> 32
+		c.text = c.text[:0]
+		for len(said) > 0 && said[0]>>32 == owner {
+			c.text = append(c.text, uint32(said[0]))
+			said = said[1:]
+		}
+		c.row = append(c.row, d.internGroup(keyID(owner), c.text))
+	}
+	return c.row
 }
 
 // FoldKey is the form in which names of keys are compared.
@@ -240,80 +233,134 @@ func reserved(name string) bool {
 	return false
 }
 
-func (c *Catalogue) intern(name, text string) valueID {
-	k := c.keys[name]
-	if k == nil {
-		name = strings.Clone(name)
-		k = &key{name: name, values: map[string]valueID{}}
-		c.keys[name] = k
-	}
-	folded := strings.ToLower(text)
-	if id, ok := k.values[folded]; ok {
-		return id
-	}
-	v := value{key: k, text: strings.Clone(text), folded: strings.Clone(folded), number: math.NaN(), at: len(k.ids)}
-	if number, err := strconv.ParseFloat(v.folded, 64); err == nil {
-		v.number = number
-	}
-	id := valueID(len(c.values))
-	if n := len(c.free); n > 0 {
-		id, c.free = c.free[n-1], c.free[:n-1]
-		c.values[id] = v
-	} else {
-		c.values = append(c.values, v)
-	}
-	k.values[v.folded] = id
-	k.ids = append(k.ids, id)
-	return id
-}
-
-// hold makes ids the values of the item, and forgets values that no item has any more.
-func (c *Catalogue) hold(s Slot, ids []valueID) {
-	old := c.held[s]
-	i, j := 0, 0
-	for i < len(old) || j < len(ids) {
+// hold makes groups those of the item, and forgets what no item has any more. What did not change is not touched.
+func (c *Catalogue) hold(s Slot, groups []groupID) {
+	d := &c.dictionary
+	c.kept = append(c.kept[:0], c.rows.of(s)...)
+	old := c.kept
+	c.rows.set(s, groups)
+	for len(old) > 0 || len(groups) > 0 {
 		switch {
-		case j == len(ids) || (i < len(old) && old[i] < ids[j]):
-			v := &c.values[old[i]]
-			if at, ok := slices.BinarySearch(v.slots, s); ok {
-				v.slots = slices.Delete(v.slots, at, at+1)
-				v.key.postings--
-				c.postings--
-			}
-			if len(v.slots) == 0 {
-				c.forget(old[i])
-			}
-			i++
-		case i == len(old) || ids[j] < old[i]:
-			v := &c.values[ids[j]]
-			if n := len(v.slots); n == 0 || v.slots[n-1] < s {
-				v.slots = append(v.slots, s)
-			} else {
-				at, _ := slices.BinarySearch(v.slots, s)
-				v.slots = slices.Insert(v.slots, at, s)
-			}
-			v.key.postings++
-			c.postings++
-			j++
+		case len(groups) == 0, len(old) > 0 && d.groups[old[0]].key < d.groups[groups[0]].key:
+			c.change(s, old[0], nobody)
+			old = old[1:]
+		case len(old) == 0, d.groups[groups[0]].key < d.groups[old[0]].key:
+			c.change(s, nobody, groups[0])
+			groups = groups[1:]
 		default:
-			i, j = i+1, j+1
+			if old[0] != groups[0] {
+				c.change(s, old[0], groups[0])
+			}
+			old, groups = old[1:], groups[1:]
 		}
 	}
-	c.held[s] = ids
 }
 
-// forget frees the number of a value that no item has any more.
-func (c *Catalogue) forget(id valueID) {
-	v := &c.values[id]
-	k, last := v.key, len(v.key.ids)-1
-	moved := k.ids[last]
-	k.ids[v.at] = moved
-	c.values[moved].at = v.at
-	k.ids = k.ids[:last]
-	delete(k.values, v.folded)
-	if last == 0 {
-		delete(c.keys, k.name)
+// change moves an item from one group of a key to another; nobody stands for none.
+func (c *Catalogue) change(s Slot, from, to groupID) {
+	d := &c.dictionary
+	var before, after []uint32
+	var k *key
+	ordinal := uint32(0)
+	if from != nobody {
+		before, k = d.groups[from].valuesOf(), d.keys[d.groups[from].key]
 	}
-	*v = value{}
-	c.free = append(c.free, id)
+	if to != nobody {
+		g := &d.groups[to]
+		after, k, ordinal = g.valuesOf(), d.keys[g.key], g.ordinal
+		g.items++
+		for _, t := range g.texts() {
+			d.texts[t].items++
+		}
+	}
+	for _, v := range after {
+		if !slices.Contains(before, v) {
+			d.values[v].items.add(s)
+			d.keys[d.values[v].key].postings++
+		}
+	}
+	for _, v := range before {
+		if !slices.Contains(after, v) {
+			d.values[v].items.remove(s)
+			d.keys[d.values[v].key].postings--
+		}
+	}
+	switch {
+	case from == nobody:
+		k.items++
+	case to == nobody:
+		k.items--
+	}
+	c.keep(k, s, ordinal)
+	if from == nobody {
+		return
+	}
+	g := &d.groups[from]
+	g.items--
+	for _, t := range g.texts() {
+		d.texts[t].items--
+	}
+	if g.items == 0 {
+		d.forgetGroup(from)
+	}
+}
+
+// keep stores the ordinal of an item in the key's column, which comes and goes with the share of items that have the key.
+func (c *Catalogue) keep(k *key, s Slot, ordinal uint32) {
+	switch {
+	case k.column != nil && k.items*2*columnShare < c.Size():
+		k.column = nil
+	case k.column != nil:
+		k.column.set(s, ordinal, c.Size())
+	case k.items*columnShare >= c.Size():
+		d := &c.dictionary
+		k.column = newColumn(c.Size(), len(k.groups))
+		for s := range Slot(c.Size()) {
+			for _, n := range c.rows.of(s) {
+				if g := &d.groups[n]; d.keys[g.key] == k {
+					k.column.set(s, g.ordinal, c.Size())
+				}
+			}
+		}
+	}
+}
+
+// groupAt returns the group that item s has for key id.
+func (c *Catalogue) groupAt(id keyID, s Slot) (*group, bool) {
+	d := &c.dictionary
+	if column := d.keys[id].column; column != nil {
+		if ordinal := column.at(s); ordinal != 0 {
+			return &d.groups[d.keys[id].groups[ordinal]], true
+		}
+		return nil, false
+	}
+	for _, n := range c.rows.of(s) {
+		if g := &d.groups[n]; g.key == id {
+			return g, true
+		}
+	}
+	return nil, false
+}
+
+// Memory is what a catalogue takes, in bytes, part by part.
+type Memory struct {
+	// IDs are the names of the items and the way to find them; Fields are prices, dates and what is live; Rows are the groups of
+	// the items; Dictionary is the values and groups; Postings are the items of each value; Columns are the columns of keys.
+	IDs, Fields, Rows, Dictionary, Postings, Columns int
+}
+
+// Total is the sum over all parts.
+func (m Memory) Total() int {
+	return m.IDs + m.Fields + m.Rows + m.Dictionary + m.Postings + m.Columns
+}
+
+// Memory measures the catalogue. It looks at every value.
+func (c *Catalogue) Memory() Memory {
+	m := Memory{
+		IDs:    c.names.bytes(),
+		Fields: 8*(cap(c.live)+cap(c.buyable)+cap(c.created)) + c.prices.bytes(),
+		Rows:   c.rows.bytes(),
+	}
+	m.Dictionary, m.Postings, m.Columns = c.dictionary.bytes()
+	return m
 }

@@ -262,8 +262,8 @@ func TestValuesThatNobodyHasAreForgotten(t *testing.T) {
 	for i := range 1000 {
 		c.Put(&shop.Item{ID: "one", Attributes: map[string][]string{fmt.Sprint("k", i): {fmt.Sprint("v", i)}}})
 	}
-	if len(c.keys) > 3 || len(c.values) > 8 {
-		t.Errorf("%d keys and %d values after 1000 changes of one item", len(c.keys), len(c.values))
+	if d := &c.dictionary; len(d.byName) > 3 || len(d.values)-len(d.freeValues) > 3 || len(d.texts) > 8 || len(d.groups) > 8 {
+		t.Errorf("%d keys, %d values, %d texts and %d groups after 1000 changes of one item", len(d.byName), len(d.values), len(d.texts), len(d.groups))
 	}
 }
 

@@ -1,6 +1,7 @@
 package catalogue
 
 import (
+	"math"
 	"slices"
 	"strings"
 
@@ -27,10 +28,13 @@ type part struct {
 type node struct {
 	op       filter.Op
 	children []node
-	// test is what Range tests.
-	test func(Slot) bool
-	// values are looked up for Any; slots stand for the ids of items.
-	values []valueID
+	// within and field are what Range tests: the price, or else the date.
+	within interval
+	field  string
+	// values are looked up for Any, in rising order, and key is where they stand in the groups of items; slots stand for the ids
+	// of items.
+	values []uint32
+	key    keyID
 	slots  []Slot
 }
 
@@ -129,8 +133,12 @@ func (sel *Selection) eval(n *node, in, out Bits) {
 			}
 		}
 	case filter.Range:
+		if n.field == KeyPrice {
+			sel.c.prices.choose(n.within, in, out)
+			return
+		}
 		for s := range in.All {
-			if n.test(s) {
+			if sel.dated(n, s) {
 				out.Set(s)
 			}
 		}
@@ -139,32 +147,94 @@ func (sel *Selection) eval(n *node, in, out Bits) {
 	}
 }
 
-// evalAny walks the shorter of two ways: the items that have the values, or the items asked about.
+// dated reports whether the item came into the shop in the interval.
+func (sel *Selection) dated(n *node, s Slot) bool {
+	at := sel.c.created[s]
+	return at != 0 && n.within.holds(float64(at))
+}
+
+// evalAny takes the cheapest of three ways: the items that have the values, the key's column, or the group of each item asked about.
 func (sel *Selection) evalAny(n *node, in, out Bits) {
-	postings := 0
-	for _, id := range n.values {
-		postings += len(sel.c.values[id].slots)
-	}
-	if postings > 64 && postings > 4*in.Count() {
-		for s := range in.All {
-			if sel.holds(n, s) {
-				out.Set(s)
-			}
-		}
-		return
-	}
-	for _, id := range n.values {
-		for _, s := range sel.c.values[id].slots {
-			if in.Has(s) {
-				out.Set(s)
-			}
-		}
-	}
 	for _, s := range n.slots {
 		if in.Has(s) {
 			out.Set(s)
 		}
 	}
+	if len(n.values) == 0 {
+		return
+	}
+	d := &sel.c.dictionary
+	steps := 0
+	for _, v := range n.values {
+		steps += d.values[v].items.steps()
+	}
+	if steps <= 64 {
+		sel.collect(n, in, out)
+		return
+	}
+	asked := in.Count()
+	k := d.keys[n.key]
+	byItem, byColumn := rowCost*asked, math.MaxInt
+	if k.column != nil {
+		byItem /= 2
+		byColumn = columnCost*asked + 4*len(k.groups)
+	}
+	switch min(bitCost*steps, byItem, byColumn) {
+	case bitCost * steps:
+		sel.collect(n, in, out)
+	case byColumn:
+		chosen := make(Bits, len(k.groups)/64+1)
+		for ordinal, g := range k.groups {
+			if ordinal > 0 && g != nobody && meet(d.groups[g].valuesOf(), n.values) {
+				chosen.Set(Slot(ordinal))
+			}
+		}
+		k.column.choose(chosen, in, out)
+	default:
+		for s := range in.All {
+			if sel.hasAny(n, s) {
+				out.Set(s)
+			}
+		}
+	}
+}
+
+func (sel *Selection) collect(n *node, in, out Bits) {
+	for _, v := range n.values {
+		sel.c.dictionary.values[v].items.collect(in, out)
+	}
+}
+
+// meet reports whether two lists in rising order have a number in common.
+func meet(a, b []uint32) bool {
+	if len(b) > 8*len(a) {
+		for _, x := range a {
+			if _, ok := slices.BinarySearch(b, x); ok {
+				return true
+			}
+		}
+		return false
+	}
+	for len(a) > 0 && len(b) > 0 {
+		switch {
+		case a[0] == b[0]:
+			return true
+		case a[0] < b[0]:
+			a = a[1:]
+		default:
+			b = b[1:]
+		}
+	}
+	return false
+}
+
+// hasAny reports whether the item has one of the values.
+func (sel *Selection) hasAny(n *node, s Slot) bool {
+	if len(n.values) == 0 {
+		return false
+	}
+	g, ok := sel.c.groupAt(n.key, s)
+	return ok && meet(g.valuesOf(), n.values)
 }
 
 func (sel *Selection) holds(n *node, s Slot) bool {
@@ -179,16 +249,14 @@ func (sel *Selection) holds(n *node, s Slot) bool {
 	case filter.Not:
 		return !sel.holds(&n.children[0], s)
 	case filter.Range:
-		return n.test(s)
+		if n.field == KeyPrice {
+			return sel.c.prices.holds(n.within, s)
+		}
+		return sel.dated(n, s)
 	case filter.Available:
 		return sel.c.buyable.Has(s)
 	}
-	for _, id := range sel.c.held[s] {
-		if _, ok := slices.BinarySearch(n.values, id); ok {
-			return true
-		}
-	}
-	return slices.Contains(n.slots, s)
+	return sel.hasAny(n, s) || slices.Contains(n.slots, s)
 }
 
 func (c *Catalogue) lookUp(e *filter.Node) node {
@@ -203,7 +271,7 @@ func (c *Catalogue) lookUp(e *filter.Node) node {
 		return n
 	case e.Key == KeyID:
 		for _, text := range e.Values {
-			if s, ok := c.slots[shop.ItemID(text)]; ok {
+			if s, ok := c.names.find(shop.ItemID(text)); ok {
 				n.slots = append(n.slots, s)
 			}
 		}
@@ -213,14 +281,16 @@ func (c *Catalogue) lookUp(e *filter.Node) node {
 	if e.Key == KeyCategory {
 		names = append(names, keyLevel)
 	}
+	d := &c.dictionary
+	n.key, _ = d.key(e.Key)
 	for _, name := range names {
-		k := c.keys[name]
+		id, k := d.key(name)
 		if k == nil {
 			continue
 		}
 		for _, text := range e.Values {
-			if id, ok := k.values[strings.ToLower(strings.TrimSpace(text))]; ok {
-				n.values = append(n.values, id)
+			if v, ok := d.findValue(id, strings.ToLower(strings.TrimSpace(text))); ok {
+				n.values = append(n.values, uint32(v))
 			}
 		}
 	}
@@ -232,21 +302,20 @@ func (c *Catalogue) lookUp(e *filter.Node) node {
 // lookUpRange resolves a range: over prices and dates by their columns, over an attribute by those of its values that are
 // numbers. What has no price, date or number is in no range.
 func (c *Catalogue) lookUpRange(e *filter.Node) node {
-	within := func(x float64) bool {
-		return (x > e.Low || (x == e.Low && !e.LowOut)) && (x < e.High || (x == e.High && !e.HighOut))
+	within := interval{low: e.Low, high: e.High, lowOut: e.LowOut, highOut: e.HighOut}
+	if e.Key == KeyPrice || e.Key == KeyCreated {
+		return node{op: filter.Range, within: within, field: e.Key}
 	}
-	switch e.Key {
-	case KeyPrice:
-		return node{op: filter.Range, test: func(s Slot) bool { p := c.prices[s]; return p > 0 && within(p) }}
-	case KeyCreated:
-		return node{op: filter.Range, test: func(s Slot) bool { at := c.created[s]; return at != 0 && within(float64(at)) }}
-	}
+	d := &c.dictionary
 	n := node{op: filter.Any}
-	if k := c.keys[e.Key]; k != nil {
-		for _, id := range k.ids {
-			if within(c.values[id].number) {
-				n.values = append(n.values, id)
-			}
+	id, k := d.key(e.Key)
+	if k == nil {
+		return n
+	}
+	n.key = id
+	for _, v := range k.values {
+		if within.holds(d.values[v].number) {
+			n.values = append(n.values, uint32(v))
 		}
 	}
 	slices.Sort(n.values)
