@@ -15,6 +15,7 @@ const (
 	KindTrees     = "trees"
 	KindLinear    = "linear"
 	KindNeighbour = "neighbour"
+	KindRecipe    = "recipe"
 )
 
 // Scorer gives rows of features a score each: the higher, the better. Scorers may be used by many goroutines at once.

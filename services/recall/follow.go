@@ -12,6 +12,7 @@ import (
 	"github.com/haggle-commerce/haggle/libs/bus"
 	"github.com/haggle-commerce/haggle/libs/cost"
 	"github.com/haggle-commerce/haggle/libs/model/neighbour"
+	"github.com/haggle-commerce/haggle/libs/model/recipe"
 	"github.com/haggle-commerce/haggle/libs/registry"
 	"github.com/haggle-commerce/haggle/libs/shop"
 	"github.com/haggle-commerce/haggle/libs/wire"
@@ -168,6 +169,24 @@ func (d *door) watchNeighbours(ctx context.Context) error {
 			return fmt.Errorf("use %s: %w", card.ID, err)
 		}
 		d.kit.Log.Info("neighbours in use", "model", card.ID, "items", m.Len())
+		return nil
+	})
+}
+
+// slotRecipe is the slot of models that the weights of the channels are published in.
+const slotRecipe = "recipe"
+
+// watchRecipe uses the weights that serve, now and whenever others do.
+func (d *door) watchRecipe(ctx context.Context) error {
+	return d.kit.Models.Watch(ctx, slotRecipe, func(card registry.Card, file []byte) error {
+		m, err := recipe.Open(file)
+		if err != nil {
+			return fmt.Errorf("open %s: %w", card.ID, err)
+		}
+		if err := d.engine.SetRecipe(m); err != nil {
+			return fmt.Errorf("use %s: %w", card.ID, err)
+		}
+		d.kit.Log.Info("recipe in use", "model", card.ID, "situations", len(m))
 		return nil
 	})
 }

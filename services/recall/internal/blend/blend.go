@@ -1,10 +1,11 @@
 // Package blend merges what several channels of recall offer into one list without repetition.
 //
-// The channels' scores have nothing in common, so ranks are merged (reciprocal rank fusion: Cormack, Clarke, Buettcher, SIGIR
-// 2009): an item scores the sum, over the channels that offer it, of weight / (60 + rank).
+// The channels' scores have nothing in common, so ranks are merged, as libs/model/recipe says: an item scores the sum, over the
+// channels that offer it, of weight / (60 + rank).
 package blend
 
 import (
+	"github.com/haggle-commerce/haggle/libs/model/recipe"
 	"github.com/haggle-commerce/haggle/libs/shop"
 	"github.com/haggle-commerce/haggle/services/recall/internal/catalogue"
 	"github.com/haggle-commerce/haggle/services/recall/internal/top"
@@ -51,9 +52,6 @@ var reasons = [ChannelCount]shop.Reason{
 	shop.ReasonMatch, shop.ReasonTogether, shop.ReasonSession, shop.ReasonSimilar,
 	shop.ReasonTrending, shop.ReasonAgain, shop.ReasonPopular, shop.ReasonNew, untold,
 }
-
-// rankOffset is k of the paper.
-const rankOffset = 60
 
 // Candidate is an item of the merged list.
 type Candidate struct {
@@ -116,7 +114,7 @@ func (b *Blender) Add(o Offer) {
 			b.places[e.Slot] = place
 		}
 		c := &b.candidates[place-1]
-		share := o.Weight / float32(rankOffset+rank+1)
+		share := o.Weight / float32(recipe.RankOffset+rank+1)
 		c.Score += share
 		c.Scores[o.Channel] = float32(e.Score)
 		if reasons[o.Channel] != untold && (o.Unsaid == nil || !o.Unsaid(e)) {

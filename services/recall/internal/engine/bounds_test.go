@@ -8,8 +8,10 @@ import (
 	"time"
 
 	"github.com/haggle-commerce/haggle/libs/cost"
+	"github.com/haggle-commerce/haggle/libs/model/recipe"
 	"github.com/haggle-commerce/haggle/libs/shop"
 	"github.com/haggle-commerce/haggle/libs/wire"
+	"github.com/haggle-commerce/haggle/services/recall/internal/blend"
 )
 
 // market is a shop of n items in which one shopper has looked around.
@@ -128,5 +130,34 @@ func TestWhatWasJustBoughtIsNotOffered(t *testing.T) {
 	e.Observe([]shop.Event{event("b3", shop.Purchase, "me", "mine", now.Add(-50*time.Hour), "i006")})
 	if ids, _ := ask(t, e, request); slices.Contains(ids, "i006") {
 		t.Error("what was bought two days ago is offered, in a shop in which things are bought once")
+	}
+}
+
+func TestRecipeNamesChannelsThatExist(t *testing.T) {
+	for s, w := range recipe.Default() {
+		for name := range w {
+			if _, ok := blend.ChannelOf(name); !ok {
+				t.Errorf("when %s, %q counts, which is no channel", s, name)
+			}
+		}
+	}
+}
+
+func TestRecipeOfOneSituationLeavesTheOthers(t *testing.T) {
+	e := market(80)
+	request := &wire.RecallRequest{Purpose: wire.Purpose_PURPOSE_RECOMMEND, Shopper: "me", Session: "mine", Limit: 20}
+	before, _ := ask(t, e, request)
+	if err := e.SetRecipe(recipe.Model{recipe.Ongoing: {"session": 0, "similar": 0, "popular": 1}}); err != nil {
+		t.Fatal(err)
+	}
+	after, reply := ask(t, e, request)
+	if slices.Equal(before, after) || shop.Reasons(reply.Reasons[0]).Has(shop.ReasonSession) {
+		t.Errorf("a recipe by which the session counts nothing answers %q with reasons %b", joined(after), reply.Reasons[0])
+	}
+	if e.table[0] != tableOf(nil)[0] || e.table[2][blend.Trending] != tableOf(nil)[2][blend.Trending] {
+		t.Error("weights that the recipe does not name have changed")
+	}
+	if err := e.SetRecipe(recipe.Model{recipe.Ongoing: {"session": -1}}); err == nil {
+		t.Error("a recipe with a negative weight is taken")
 	}
 }

@@ -59,6 +59,7 @@ type Engine struct {
 	shoppers         *history.Book
 	// neighbours is nil until a model was published.
 	neighbours *neighbour.Lists
+	table      *table
 	seen       recently
 }
 
@@ -73,6 +74,7 @@ func New(o Options) *Engine {
 		words:     lexical.New(lexical.Defaults()),
 		phrases:   complete.New(),
 		cold:      explore.New(),
+		table:     tableOf(nil),
 		trending:  trend.New(o.TrendingHalfLife),
 		popular:   trend.New(o.PopularHalfLife),
 		sessions:  session.New(sessions),

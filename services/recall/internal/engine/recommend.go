@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/haggle-commerce/haggle/libs/model/recipe"
 	"github.com/haggle-commerce/haggle/libs/shop"
 	"github.com/haggle-commerce/haggle/libs/wire"
 	"github.com/haggle-commerce/haggle/services/recall/internal/blend"
@@ -35,28 +36,64 @@ const (
 // weights are what each channel counts for a purpose; 0 leaves it out.
 type weights [blend.ChannelCount]float32
 
-// recipe returns the weights for a request. Those for a shopper who is known were chosen on the generated shop (seed 1, 20,000
-// items, the last tenth of 300,000 events; the item touched next among the first 20 and 100): .061 and .145 for the first of a
-// visit, where popularity alone gives .043 and .098; .182 and .337 for a later one, where it gives .029 and .096.
-func (q *question) recipe(context bool) weights {
+// table holds the weights of every situation.
+type table [len(situations)]weights
+
+// situations are those that a table has rows for, in their order.
+var situations = [...]recipe.Situation{
+	recipe.Stranger, recipe.Begun, recipe.Ongoing, recipe.Context, recipe.Similar, recipe.Together, recipe.Trending,
+}
+
+// tableOf returns the default weights with those of m in their place: a learnt recipe may know some situations and channels only.
+func tableOf(m recipe.Model) *table {
+	t := &table{}
+	for _, layer := range []recipe.Model{recipe.Default(), m} {
+		for i, s := range situations {
+			for name, w := range layer[s] {
+				if ch, ok := blend.ChannelOf(name); ok {
+					t[i][ch] = w
+				}
+			}
+		}
+	}
+	return t
+}
+
+// SetRecipe makes m what channels count.
+func (e *Engine) SetRecipe(m recipe.Model) error {
+	if err := m.Check(); err != nil {
+		return err
+	}
+	t := tableOf(m)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.table = t
+	return nil
+}
+
+// recipe returns the weights for a request.
+func (q *question) recipe(context bool) *weights {
+	return &q.engine.table[slices.Index(situations[:], q.situation(context))]
+}
+
+func (q *question) situation(context bool) recipe.Situation {
 	switch q.request.Purpose {
 	case wire.Purpose_PURPOSE_SIMILAR:
-		return weights{blend.Similar: 1, blend.Session: 0.3, blend.Together: 0.3, blend.Popular: 0.05}
+		return recipe.Similar
 	case wire.Purpose_PURPOSE_TOGETHER:
-		return weights{blend.Together: 1, blend.Session: 0.6, blend.Similar: 0.1, blend.Popular: 0.05}
+		return recipe.Together
 	case wire.Purpose_PURPOSE_TRENDING:
-		return weights{blend.Trending: 1, blend.Popular: 0.1, blend.New: 0.02}
+		return recipe.Trending
 	}
 	switch {
 	case context:
-		return weights{blend.Together: 1, blend.Session: 1, blend.Similar: 0.4, blend.Lexical: 0.8, blend.Again: 0.2, blend.Trending: 0.1, blend.Popular: 0.1, blend.New: 0.05}
+		return recipe.Context
 	case len(q.seeds) > 0 && !q.ongoing:
-		// The visit has just begun: what was done in the last one says less.
-		return weights{blend.Together: 1, blend.Session: 0.3, blend.Similar: 0.1, blend.Lexical: 0.8, blend.Again: 2, blend.Trending: 0.1, blend.Popular: 1.4, blend.New: 0.05}
+		return recipe.Begun
 	case len(q.seeds) > 0:
-		return weights{blend.Together: 0.6, blend.Session: 1, blend.Similar: 0.5, blend.Lexical: 0.8, blend.Again: 0.6, blend.Trending: 0.1, blend.Popular: 0.1, blend.New: 0.05}
+		return recipe.Ongoing
 	}
-	return weights{blend.Trending: 1, blend.Popular: 0.8, blend.New: 0.3, blend.Lexical: 0.8}
+	return recipe.Stranger
 }
 
 func (q *question) recommend() {
@@ -348,7 +385,7 @@ func (q *question) again(weight float32, shopper *history.Shopper) {
 }
 
 // leading offers what is trending, popular and new in the whole shop, as far as it is allowed.
-func (q *question) leading(w weights) {
+func (q *question) leading(w *weights) {
 	e := q.engine
 	if k, ok := q.may(blend.Trending, w[blend.Trending]); ok {
 		entries := q.foremost(e.trending.Leaders(), e.trending.Level, k)
