@@ -87,6 +87,7 @@ func TestBudgetOfCPUEndsEarlyAndSaysSo(t *testing.T) {
 
 func TestColdItemsGetTheirShare(t *testing.T) {
 	e := market(400)
+	e.Observe([]shop.Event{event("shown", shop.ViewItemList, "p", "p", now.Add(-time.Hour), "i000", "i001")})
 	request := &wire.RecallRequest{Purpose: wire.Purpose_PURPOSE_RECOMMEND, Shopper: "me", Session: "mine", Limit: 100}
 	ids, reply := ask(t, e, request)
 	again, _ := ask(t, e, request)

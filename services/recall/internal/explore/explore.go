@@ -70,6 +70,8 @@ type Book struct {
 	buckets [1 << bucketBits][]entry
 	filled  [1 << bucketBits / 64]uint64
 	cold    int
+	// told says that the shop tells what it shows.
+	told bool
 }
 
 // New returns an empty book.
@@ -114,6 +116,7 @@ func (b *Book) Delete(s catalogue.Slot, tie uint64) {
 
 // Show counts that an item was shown to somebody.
 func (b *Book) Show(s catalogue.Slot, tie uint64) {
+	b.told = true
 	c := b.at(s)
 	if c.shown < knownShown {
 		c.shown++
@@ -146,10 +149,10 @@ func (b *Book) at(s catalogue.Slot) *count {
 }
 
 // Choose appends up to n cold items that are in allowed to dst, those first whose draw is highest: the scores are the draws, from
-// 0 to 1. The same seed chooses the same of the same items. Of a narrow choice it may find fewer than there are: it looks at
+// 0 to 1. In a shop that never told what it shows nothing is chosen, as what is tried in vain would be tried for ever. The same seed chooses the same of the same items. Of a narrow choice it may find fewer than there are: it looks at
 // a bounded number of items.
 func (b *Book) Choose(dst []top.Entry, n int, seed uint64, allowed catalogue.Bits) []top.Entry {
-	if n <= 0 || b.cold == 0 {
+	if n <= 0 || b.cold == 0 || !b.told {
 		return dst
 	}
 	begin := len(dst)

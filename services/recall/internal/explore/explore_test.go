@@ -91,6 +91,7 @@ func TestKnownItemsAreNotExplored(t *testing.T) {
 
 func TestOnlyAllowedItemsAreChosen(t *testing.T) {
 	b := New()
+	b.Show(0, tie(0))
 	allowed := catalogue.Bits(nil).Grow(1000)
 	for s := range catalogue.Slot(1000) {
 		b.Put(s, tie(s))
@@ -104,6 +105,15 @@ func TestOnlyAllowedItemsAreChosen(t *testing.T) {
 				t.Fatalf("seed %d chose %d, which is not allowed", seed, e.Slot)
 			}
 		}
+	}
+}
+
+func TestWithoutImpressionsNothingIsExplored(t *testing.T) {
+	b := New()
+	b.Put(1, tie(1))
+	b.Want(1, tie(1))
+	if got := b.Choose(nil, 1, 1, all(2)); len(got) != 0 {
+		t.Errorf("chose %+v in a shop that never told what it shows", got)
 	}
 }
 
@@ -155,6 +165,7 @@ func TestBeta(t *testing.T) {
 
 func BenchmarkChoose(b *testing.B) {
 	book := New()
+	book.Show(0, tie(0))
 	for s := range catalogue.Slot(100_000) {
 		book.Put(s, tie(s))
 	}
