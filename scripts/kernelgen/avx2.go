@@ -2,7 +2,7 @@ package main
 
 import (
 	"github.com/mmcloughlin/avo/attr"
-	. "github.com/mmcloughlin/avo/operand" //nolint:staticcheck // avo's operands read as assembly does
+	. "github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
 )
 
