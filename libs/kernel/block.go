@@ -82,8 +82,8 @@ func (b Blocks) Move(to, from int) {
 	b.Scales[to] = b.Scales[from]
 }
 
-// part returns the rows from, a multiple of Lanes, to to.
-func (b Blocks) part(from, to int) Blocks {
+// Part returns the rows from up to to, both multiples of [Lanes]; it shares the memory of b.
+func (b Blocks) Part(from, to int) Blocks {
 	return Blocks{Codes: b.Codes[from*b.Dims : to*b.Dims], Scales: b.Scales[from:to], Dims: b.Dims}
 }
 
@@ -142,7 +142,7 @@ func Dots(dst []int32, b Blocks, q Query) {
 	}
 	for from, step := 0, b.pieceRows(); from < b.Rows(); from += step {
 		to := min(from+step, b.Rows())
-		dots(active, dst[from:to], b.part(from, to), q)
+		dots(active, dst[from:to], b.Part(from, to), q)
 	}
 	for r := range dst {
 		dst[r] -= q.Bias
@@ -170,7 +170,7 @@ func Scan(h Hits, b Blocks, q Query, threshold float32) (n int) {
 	}
 	for from, step := 0, b.pieceRows(); from < b.Rows(); from += step {
 		to := min(from+step, b.Rows())
-		found := scan(active, Hits{h.Rows[n:], h.Scores[n:]}, b.part(from, to), q, threshold)
+		found := scan(active, Hits{h.Rows[n:], h.Scores[n:]}, b.Part(from, to), q, threshold)
 		if from > 0 {
 			for i := range found {
 				h.Rows[n+i] += uint32(from)
@@ -187,7 +187,7 @@ func Nearest(b Blocks, q Query) (row int, score float32) {
 	row, score = -1, float32(math.Inf(-1))
 	for from, step := 0, b.pieceRows(); from < b.Rows(); from += step {
 		to := min(from+step, b.Rows())
-		if r, s := nearest(active, b.part(from, to), q); r >= 0 && s > score {
+		if r, s := nearest(active, b.Part(from, to), q); r >= 0 && s > score {
 			row, score = from+r, s
 		}
 	}

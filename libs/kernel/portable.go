@@ -22,7 +22,7 @@ func dotsPortable(dst []int32, b Blocks, q Query) {
 func scanPortable(h Hits, b Blocks, q Query, threshold float32) (n int) {
 	var sums [Lanes]int32
 	for from := 0; from < b.Rows(); from += Lanes {
-		part := b.part(from, from+Lanes)
+		part := b.Part(from, from+Lanes)
 		dotsPortable(sums[:], part, q)
 		for r, sum := range sums {
 			if score := float32(sum-q.Bias) * part.Scales[r]; score > threshold {
@@ -38,7 +38,7 @@ func nearestPortable(b Blocks, q Query) (row int, score float32) {
 	l := newLanes()
 	var sums [Lanes]int32
 	for from := 0; from < b.Rows(); from += Lanes {
-		part := b.part(from, from+Lanes)
+		part := b.Part(from, from+Lanes)
 		dotsPortable(sums[:], part, q)
 		l.take(from, &sums, part.Scales, q.Bias)
 	}

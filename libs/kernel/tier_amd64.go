@@ -54,7 +54,7 @@ func nearest(t Tier, b Blocks, q Query) (int, float32) {
 		l := newLanes()
 		var sums [Lanes]int32
 		for from := 0; from < b.Rows(); from += Lanes {
-			part := b.part(from, from+Lanes)
+			part := b.Part(from, from+Lanes)
 			dotsAVX2(&sums[0], &part.Codes[0], &q.Codes[0], 1, b.Dims/group)
 			l.take(from, &sums, part.Scales, q.Bias)
 		}

@@ -1,0 +1,151 @@
+package vector
+
+import (
+	"math"
+	"math/bits"
+	"slices"
+
+	"github.com/haggle-commerce/haggle/libs/kernel"
+	"github.com/haggle-commerce/haggle/services/recall/internal/catalogue"
+	"github.com/haggle-commerce/haggle/services/recall/internal/top"
+)
+
+const (
+	// chunkRows is how many rows are scanned with one threshold.
+	chunkRows = 1024
+	// rowsPerLookUp is how many rows are scanned in the time that one allowed item is looked up and scored as int16: measured on
+	// 1M x 64 on Zen 5, about 20 ns against 2.5 ns.
+	rowsPerLookUp = 8
+)
+
+// Scratch is the memory of a search, kept for the next. The zero value is ready.
+type Scratch struct {
+	query   kernel.Query
+	fine    []int16
+	hits    kernel.Hits
+	nearest chosen
+	found   chosen
+	entries []top.Entry
+	// Scanned says how many rows the last search read as int8, and Scored how many as int16.
+	Scanned, Scored int
+}
+
+// Search returns the k items of allowed, nil for all, whose vectors lie nearest to x, the nearest first, with their cosines; none
+// when x has another length than the vectors or no direction. The entries are the scratch's until the next search.
+//
+// It is exact where all items are scanned, and where the filter leaves so few that looking them up is cheaper than scanning the
+// lists that would be needed to find k of them. Exact means by int16: vectors of 64 numbers have cosines to within about 1e-5. A
+// scan ranks by int8 first and scores half as many again as are asked for by int16.
+func (ix *Index) Search(s *Scratch, x []float32, k int, allowed catalogue.Bits) []top.Entry {
+	s.Scanned, s.Scored, s.entries = 0, 0, s.entries[:0]
+	if k <= 0 || ix.Len() == 0 || len(x) != ix.dims {
+		return nil
+	}
+	s.fine = slices.Grow(s.fine[:0], len(ix.fine))[:len(ix.fine)]
+	clear(s.fine)
+	scale, ok := quantize16(s.fine[:ix.dims], x)
+	if !ok {
+		return nil
+	}
+	possible := ix.Len()
+	if allowed != nil {
+		possible = min(possible, allowed.Count())
+	}
+	k = min(k, possible)
+	if k == 0 {
+		return nil
+	}
+	probes := len(ix.lists.all)
+	if probes > 1 {
+		probes = ix.lists.probes(int(math.Ceil(float64(k) * float64(ix.Len()) / float64(possible))))
+	}
+	if reads := float64(ix.Len()) * float64(probes) / float64(len(ix.lists.all)); float64(possible*rowsPerLookUp) <= reads {
+		ix.lookUp(s, k, allowed)
+	} else {
+		s.query.Set(x)
+		ix.scan(s, k, probes, allowed)
+		if len(s.entries) < k && allowed != nil {
+			ix.lookUp(s, k, allowed)
+		}
+	}
+	slices.SortFunc(s.entries, top.Compare)
+	s.entries = s.entries[:min(k, len(s.entries))]
+	for i := range s.entries {
+		s.entries[i].Score *= float64(scale)
+	}
+	return s.entries
+}
+
+// lookUp scores every allowed item as int16.
+func (ix *Index) lookUp(s *Scratch, k int, allowed catalogue.Bits) {
+	s.found.reset(k, ix.o.Tie)
+	one := func(slot catalogue.Slot) bool {
+		codes, scale := ix.rows.get(slot)
+		s.found.offer(float64(kernel.DotInt16(codes, s.fine))*float64(scale), slot)
+		s.Scored++
+		return true
+	}
+	if allowed == nil {
+		ix.rows.all(0, one)
+	} else {
+		for i, word := range allowed {
+			for ; word != 0; word &= word - 1 {
+				if slot := catalogue.Slot(i<<6 + bits.TrailingZeros64(word)); ix.rows.has(slot) {
+					one(slot)
+				}
+			}
+		}
+	}
+	s.entries = s.found.into(s.entries[:0])
+}
+
+// scan ranks the rows of the nearest lists as int8 and scores the best of them as int16.
+func (ix *Index) scan(s *Scratch, k, probes int, allowed catalogue.Bits) {
+	s.hits.Rows = slices.Grow(s.hits.Rows[:0], chunkRows)[:chunkRows]
+	s.hits.Scores = slices.Grow(s.hits.Scores[:0], chunkRows)[:chunkRows]
+	s.found.reset(k+k/2+16, ix.o.Tie)
+	if len(ix.lists.all) == 1 {
+		ix.scanList(s, &ix.lists.all[0], allowed)
+	} else {
+		ix.lists.rank(s, probes)
+		for _, c := range s.nearest.kept {
+			ix.scanList(s, &ix.lists.all[c.slot], allowed)
+		}
+	}
+	s.found.cut()
+	for _, c := range s.found.kept {
+		codes, scale := ix.rows.get(c.slot)
+		score := float64(kernel.DotInt16(codes, s.fine)) * float64(scale)
+		s.entries = append(s.entries, top.Entry{Score: score, Tie: ix.o.Tie(c.slot), Slot: c.slot})
+	}
+	s.Scored += len(s.found.kept)
+}
+
+// rank sets nearest to so many lists, the nearest first: what is near raises the threshold for the rest.
+func (l *lists) rank(s *Scratch, probes int) {
+	s.nearest.reset(probes, func(slot catalogue.Slot) uint64 { return uint64(slot) })
+	for from := 0; from < l.centroids.Rows(); from += chunkRows {
+		to := min(from+chunkRows, l.centroids.Rows())
+		n := kernel.Scan(s.hits, l.centroids.Part(from, to), s.query, s.nearest.threshold)
+		for i := range n {
+			s.nearest.offer(float64(s.hits.Scores[i]), catalogue.Slot(from)+catalogue.Slot(s.hits.Rows[i]))
+		}
+	}
+	s.nearest.cut()
+	slices.SortFunc(s.nearest.kept, s.nearest.compare)
+}
+
+func (ix *Index) scanList(s *Scratch, at *list, allowed catalogue.Bits) {
+	filled := at.filled()
+	for from := 0; from < filled.Rows(); from += chunkRows {
+		to := min(from+chunkRows, filled.Rows())
+		n := kernel.Scan(s.hits, filled.Part(from, to), s.query, s.found.threshold)
+		for i, row := range s.hits.Rows[:n] {
+			slot := at.slots[from+int(row)]
+			if allowed == nil || allowed.Has(slot) {
+				s.found.offer(float64(s.hits.Scores[i]), slot)
+			}
+		}
+	}
+	s.Scanned += len(at.slots)
+}
