@@ -5,6 +5,15 @@ go 1.26.0
 require (
 	github.com/HdrHistogram/hdrhistogram-go v1.4.0
 	github.com/google/go-cmp v0.7.0
+	github.com/haggle-commerce/haggle/services/recall v0.0.0
+)
+
+require (
+	github.com/blevesearch/snowballstem v0.9.0 // indirect
+	github.com/haggle-commerce/haggle/libs v0.0.0 // indirect
+	google.golang.org/protobuf v1.36.12 // indirect
 )
 
 replace github.com/haggle-commerce/haggle/libs => ../../libs
+
+replace github.com/haggle-commerce/haggle/services/recall => ../recall

@@ -96,7 +96,7 @@ func writeFigures(w io.Writer, result any) error {
 
 // protocols are the subcommands of quality.
 func protocols() []measurement {
-	return []measurement{}
+	return []measurement{searchProtocol}
 }
 
 // parts are the subcommands of speed.
