@@ -114,14 +114,14 @@ func TestSearch(t *testing.T) {
 		total   uint32
 		say     string
 	}{
-		{"all words", &wire.RecallRequest{Query: "red jacket"}, "rain fleece", 2, ""},
-		{"plural", &wire.RecallRequest{Query: "Jackets RED"}, "rain fleece", 2, ""},
+		{"all words, then most", &wire.RecallRequest{Query: "red jacket"}, "rain fleece down", 3, "expanded red OR jacket"},
+		{"plural", &wire.RecallRequest{Query: "Jackets RED", OrderBy: "price desc"}, "rain fleece", 2, ""},
 		{"chinese", &wire.RecallRequest{Query: "红色雨衣"}, "rain", 1, ""},
 		{"one character", &wire.RecallRequest{Query: "鞋"}, "shoe", 1, ""},
-		{"misspelt", &wire.RecallRequest{Query: "red jakcet"}, "rain fleece", 2, "corrected red jacket"},
+		{"misspelt", &wire.RecallRequest{Query: "red jakcet", OrderBy: "price desc"}, "rain fleece", 2, "corrected red jacket"},
 		{"misspelt, only suggested", &wire.RecallRequest{Query: "jakcet", Spell: "suggest"}, "", 0, "corrected jacket"},
 		{"misspelt, left alone", &wire.RecallRequest{Query: "jakcet", Spell: "off"}, "", 0, ""},
-		{"a word too many", &wire.RecallRequest{Query: "tent zzyzx"}, "tent", 1, "degraded recall.lexical:relaxed"},
+		{"a word too many", &wire.RecallRequest{Query: "tent zzyzx"}, "tent", 1, "degraded recall.lexical:relaxed, expanded tent"},
 		{"nothing", &wire.RecallRequest{Query: "zzyzx"}, "", 0, ""},
 		{"only signs", &wire.RecallRequest{Query: "?!"}, "", 0, ""},
 		{"an id", &wire.RecallRequest{Query: "sandal"}, "sandal", 1, ""},
@@ -129,7 +129,7 @@ func TestSearch(t *testing.T) {
 		{"fillers are not needed", &wire.RecallRequest{Query: "the tent"}, "tent", 1, ""},
 		{"filter", &wire.RecallRequest{Query: "jacket", Filter: `brand: ANY("Globex") AND available`}, "down", 1, ""},
 		{"category", &wire.RecallRequest{Query: "jacket", Category: "Shoes"}, "", 0, ""},
-		{"excluded", &wire.RecallRequest{Query: "red jacket", ExcludeItems: []string{"rain", "unknown"}}, "fleece", 1, ""},
+		{"excluded", &wire.RecallRequest{Query: "red jacket", ExcludeItems: []string{"rain", "unknown"}}, "fleece down", 2, "expanded red OR jacket"},
 		{"by price", &wire.RecallRequest{Query: "jacket", OrderBy: "price"}, "fleece rain down", 3, ""},
 		{"by price, high first", &wire.RecallRequest{Query: "jacket", OrderBy: "price desc"}, "down rain fleece", 3, ""},
 		{"newest", &wire.RecallRequest{Query: "red", OrderBy: "newest", Limit: 1}, "rain", 2, ""},
@@ -144,7 +144,10 @@ func TestSearch(t *testing.T) {
 				say = "corrected " + reply.CorrectedQuery
 			}
 			if len(reply.Degraded) > 0 {
-				say = "degraded " + strings.Join(reply.Degraded, ",")
+				say = "degraded " + strings.Join(reply.Degraded, ",") + ", "
+			}
+			if reply.QueryExpansion != "" {
+				say += "expanded " + reply.QueryExpansion
 			}
 			if joined(ids) != c.want || reply.Total != c.total || say != c.say {
 				t.Errorf("%v\n got %q, total %d, %q\nwant %q, total %d, %q", c.request, joined(ids), reply.Total, say, c.want, c.total, c.say)
@@ -489,10 +492,7 @@ func naive(items map[shop.ItemID]*shop.Item, query []string, low float64) (map[s
 		}
 		counts[holds[id]]++
 	}
-	floor := len(stems)
-	if floor > 2 {
-		floor = (floor + 1) / 2
-	}
+	floor := min((len(stems)+1)/2, 3)
 	least, sum := len(stems), counts[len(stems)]
 	for least > floor && sum < pageful {
 		least--

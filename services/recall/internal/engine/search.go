@@ -101,15 +101,14 @@ func (q *question) spell(m *matches) {
 	}
 }
 
-// find sets hits to the result of the query. All words have to be there; of three or more some may be missing, but at most
-// half, when too few items hold all. When nothing is found so, the result is what holds the most words, and the reply says so.
+// find sets hits to the result of the query. All words have to be there; some may be missing, but at most half, and any beyond three, when too few items
+// hold all: those stand behind the others. When nothing is found so, the result is what holds the most words, and the reply says so.
 func (q *question) find(m *matches, way order) {
+	// A sentence has more words than any title that answers it.
+	const most = 3
 	words := &q.words
 	m.required = requiredOf(m.words)
-	floor := m.required
-	if m.required > 2 {
-		floor = (m.required + 1) / 2
-	}
+	floor := min((m.required+1)/2, most)
 	counts := q.match(m, floor)
 	m.least = floor
 	for least, sum := m.required, 0; least >= floor; least-- {
@@ -125,14 +124,32 @@ func (q *question) find(m *matches, way order) {
 			m.least--
 		}
 	}
-	if m.required > 0 && counts[m.required] == 0 && sumFrom(counts, m.least) > 0 {
-		q.degrade(blend.Lexical, "relaxed")
+	if m.required > 0 && sumFrom(counts, m.least) > counts[m.required] {
+		q.reply.QueryExpansion = q.expansion(m)
+		if counts[m.required] == 0 {
+			q.degrade(blend.Lexical, "relaxed")
+		}
 	}
 	for _, s := range words.Hits {
 		if q.hits.Has(s) && words.Matched(s) < m.least {
 			q.hits.Clear(s)
 		}
 	}
+}
+
+// expansion says what was looked for when not all words had to be there: those that any item holds, all of them if the others are
+// what was missing, else any.
+func (q *question) expansion(m *matches) string {
+	var known []string
+	for _, w := range m.words {
+		if !w.Optional && q.engine.words.Known(w) {
+			known = append(known, w.Text)
+		}
+	}
+	if m.least == len(known) {
+		return strings.Join(known, " ")
+	}
+	return strings.Join(known, " OR ")
 }
 
 func requiredOf(words []lexical.Word) int {
@@ -185,7 +202,7 @@ func (q *question) best(m *matches, way order) []top.Entry {
 	if way == byRelevance {
 		for _, s := range q.words.Hits {
 			if q.hits.Has(s) {
-				q.heap.Offer(top.Entry{Score: float64(q.words.Score(s)), Tie: e.catalogue.Tie(s), Slot: s})
+				q.heap.Offer(top.Entry{Score: q.relevance(m, s), Tie: e.catalogue.Tie(s), Slot: s})
 			}
 		}
 		return q.heap.Sorted()
@@ -199,6 +216,16 @@ func (q *question) best(m *matches, way order) []top.Entry {
 		q.heap.Offer(top.Entry{Score: e.rank(s, way), Tie: e.catalogue.Tie(s), Slot: s})
 	}
 	return q.heap.Sorted()
+}
+
+// relevance is how well item s answers the query: by its words, and an item that holds all of them stands before all that do not.
+func (q *question) relevance(m *matches, s catalogue.Slot) float64 {
+	const whole = 100
+	score := float64(q.words.Score(s))
+	if m.least < m.required && q.words.Matched(s) == m.required {
+		score += whole
+	}
+	return score
 }
 
 // rank is what item s is sorted by, higher first; what is not known comes last.

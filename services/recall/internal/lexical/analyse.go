@@ -1,10 +1,12 @@
 // Package lexical finds items by words: an inverted index over weighted fields, scored by BM25F, that is changed item by item
 // while it serves.
 //
-// What a word of a document scores depends on that document alone (S. Robertson, H. Zaragoza, M. Taylor, "Simple BM25 extension
-// to multiple weighted fields", CIKM 2004, with the length of each field normalised before the fields are added, as in TREC-13):
+// What a word of a document scores depends on that document alone. It is BM25 with the length of each field normalised on its
+// own, as BM25F does it (S. Robertson, H. Zaragoza, M. Taylor, "Simple BM25 extension to multiple weighted fields", CIKM 2004), but
+// of the fields the best one counts and not their sum, as in a disjunction by maximum: what a shop writes in the title it says
+// again in the description, and saying it twice is no second piece of evidence.
 //
-//	w     = sum over fields f of weight_f * tf_f / (1 - b_f + b_f * length_f / pivot_f)
+//	w     = the most, over fields f, of weight_f * tf_f / (1 - b_f + b_f * length_f / pivot_f)
 //	score = sum over words of idf(word) * w * (k1 + 1) / (k1 + w)
 //
 // The pivots are fixed lengths and not the averages of the collection of this moment: so the weight in a posting never goes
@@ -49,15 +51,16 @@ type Params struct {
 	Fields [fieldCount]FieldParams
 }
 
-// Defaults returns constants that suit a shop: short titles that say most, brands and categories that say much, long descriptions.
+// Defaults returns constants that suit a shop. All fields have one curve: how much a word says follows from how short the field is,
+// so a brand of one word says most, then categories and titles, and a long description least. The pivot is a usual title. Chosen
+// among few on the judged searches of a shop of electronics: b 0.4, 0.6 and 0.75, k1 0.6 to 1.2 and a share of 0 to 0.3 for the
+// fields behind the best are within 0.02 of NDCG@10 of one another, weights above 1 for titles and the sum of BM25F 0.02 below.
 func Defaults() Params {
-	return Params{K1: 1.2, Fields: [fieldCount]FieldParams{
-		Title:       {Weight: 3, B: 0.4, Pivot: 10},
-		Brand:       {Weight: 2, B: 0.2, Pivot: 1},
-		Category:    {Weight: 2, B: 0.2, Pivot: 4},
-		Attributes:  {Weight: 1, B: 0.6, Pivot: 15},
-		Description: {Weight: 1, B: 0.6, Pivot: 40},
-	}}
+	p := Params{K1: 1.2}
+	for f := range p.Fields {
+		p.Fields[f] = FieldParams{Weight: 1, B: 0.6, Pivot: 10}
+	}
+	return p
 }
 
 // Document is the text of one item, taken apart. It does not depend on the index, so it is made outside of any lock.
@@ -169,7 +172,7 @@ func (p *Params) weight(d *Document, o *occurrence) float32 {
 	for f := range fieldCount {
 		if o.counts[f] > 0 {
 			fp := &p.Fields[f]
-			w += fp.Weight * float32(o.counts[f]) / (1 - fp.B + fp.B*float32(d.lengths[f])/fp.Pivot)
+			w = max(w, fp.Weight*float32(o.counts[f])/(1-fp.B+fp.B*float32(d.lengths[f])/fp.Pivot))
 		}
 	}
 	return w

@@ -67,11 +67,14 @@ func naive(p Params, items map[catalogue.Slot]*shop.Item, words []Word, least in
 	weights := func(it *shop.Item, holds func(string) bool) map[string]float64 {
 		found := map[string]float64{}
 		for f, words := range texts(it) {
-			fp := p.Fields[f]
+			fp, here := p.Fields[f], map[string]float64{}
 			for _, word := range words {
 				if holds(word) {
-					found[word] += float64(fp.Weight) / float64(1-fp.B+fp.B*float32(len(words))/fp.Pivot)
+					here[word] += float64(fp.Weight) / float64(1-fp.B+fp.B*float32(len(words))/fp.Pivot)
 				}
+			}
+			for word, w := range here {
+				found[word] = max(found[word], w)
 			}
 		}
 		return found
