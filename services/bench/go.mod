@@ -6,6 +6,7 @@ require (
 	github.com/HdrHistogram/hdrhistogram-go v1.4.0
 	github.com/google/go-cmp v0.7.0
 	github.com/haggle-commerce/haggle/services/recall v0.0.0
+	github.com/haggle-commerce/haggle/services/trainer v0.0.0
 )
 
 require (
@@ -17,3 +18,5 @@ require (
 replace github.com/haggle-commerce/haggle/libs => ../../libs
 
 replace github.com/haggle-commerce/haggle/services/recall => ../recall
+
+replace github.com/haggle-commerce/haggle/services/trainer => ../trainer

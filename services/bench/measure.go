@@ -96,7 +96,11 @@ func writeFigures(w io.Writer, result any) error {
 
 // protocols are the subcommands of quality.
 func protocols() []measurement {
-	return []measurement{searchProtocol}
+	return []measurement{
+		searchProtocol,
+		sessionProtocol(),
+		sequenceProtocol(),
+	}
 }
 
 // parts are the subcommands of speed.

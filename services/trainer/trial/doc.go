@@ -1,0 +1,2 @@
+// Package trial puts the cores of the trainer to the test on published data, for the bench.
+package trial
