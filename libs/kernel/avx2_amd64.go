@@ -64,6 +64,15 @@ func largestAVX2(x *float32, n int) (largest float32)
 //go:noescape
 func quantizeAVX2(dst *int8, x *float32, n int, factor float32)
 
+// prefetchAVX2 is
+//
+//	for i := 0; i < n; i += 64 {
+//		// ask for the cache line of x[i]
+//	}
+//
+//go:noescape
+func prefetchAVX2(x *uint8, n int)
+
 // dotAVX2 is
 //
 //	for i := range n {
@@ -94,3 +103,32 @@ func axpyAVX2(y *float32, x *float32, n int, alpha float32)
 //
 //go:noescape
 func scaleAVX2(x *float32, n int, alpha float32)
+
+// readAVX2 is
+//
+//	for i := range n {
+//		_ = x[i]
+//	}
+//
+// for n a multiple of 512.
+//
+//go:noescape
+func readAVX2(x *uint8, n int)
+
+// busyFloatAVX2 is
+//
+//	for range n {
+//		// multiply and add registers, 12 times
+//	}
+//
+//go:noescape
+func busyFloatAVX2(n int)
+
+// busyInt8AVX2 is
+//
+//	for range n {
+//		// multiply and add registers, 12 times
+//	}
+//
+//go:noescape
+func busyInt8AVX2(n int)

@@ -240,6 +240,23 @@ end14:
 	VZEROUPPER
 	RET
 
+// func prefetchAVX2(x *uint8, n int)
+// Requires: MMX+
+TEXT ·prefetchAVX2(SB), NOSPLIT, $0-16
+	MOVQ x+0(FP), AX
+	MOVQ n+8(FP), CX
+
+loop15:
+	TESTQ      CX, CX
+	JLE        end16
+	PREFETCHT0 (AX)
+	ADDQ       $0x40, AX
+	SUBQ       $0x40, CX
+	JMP        loop15
+
+end16:
+	RET
+
 // func dotAVX2(x *float32, y *float32, n int) (sum float32)
 // Requires: AVX, FMA3, SSE
 TEXT ·dotAVX2(SB), NOSPLIT, $0-28
@@ -252,9 +269,9 @@ TEXT ·dotAVX2(SB), NOSPLIT, $0-28
 	VXORPS X4, X4, X4
 	MOVQ   n+16(FP), DX
 
-wide15:
+wide17:
 	CMPQ        DX, $0x00000020
-	JL          narrow16
+	JL          narrow18
 	VMOVUPS     (AX), Y5
 	VFMADD231PS (CX), Y5, Y0
 	VMOVUPS     32(AX), Y5
@@ -266,29 +283,29 @@ wide15:
 	ADDQ        $0x00000080, AX
 	ADDQ        $0x00000080, CX
 	SUBQ        $0x00000020, DX
-	JMP         wide15
+	JMP         wide17
 
-narrow16:
+narrow18:
 	CMPQ        DX, $0x00000008
-	JL          single17
+	JL          single19
 	VMOVUPS     (AX), Y5
 	VFMADD231PS (CX), Y5, Y0
 	ADDQ        $0x00000020, AX
 	ADDQ        $0x00000020, CX
 	SUBQ        $0x00000008, DX
-	JMP         narrow16
+	JMP         narrow18
 
-single17:
+single19:
 	CMPQ        DX, $0x00000001
-	JL          end18
+	JL          end20
 	VMOVSS      (AX), X5
 	VFMADD231SS (CX), X5, X4
 	ADDQ        $0x00000004, AX
 	ADDQ        $0x00000004, CX
 	SUBQ        $0x00000001, DX
-	JMP         single17
+	JMP         single19
 
-end18:
+end20:
 	VADDPS       Y1, Y0, Y0
 	VADDPS       Y3, Y2, Y2
 	VADDPS       Y2, Y0, Y0
@@ -311,9 +328,9 @@ TEXT ·axpyAVX2(SB), NOSPLIT, $0-28
 	VBROADCASTSS alpha+24(FP), Y0
 	MOVQ         n+16(FP), DX
 
-wide19:
+wide21:
 	CMPQ        DX, $0x00000020
-	JL          narrow20
+	JL          narrow22
 	VMOVUPS     (AX), Y1
 	VFMADD231PS (CX), Y0, Y1
 	VMOVUPS     Y1, (AX)
@@ -329,31 +346,31 @@ wide19:
 	ADDQ        $0x00000080, AX
 	ADDQ        $0x00000080, CX
 	SUBQ        $0x00000020, DX
-	JMP         wide19
+	JMP         wide21
 
-narrow20:
+narrow22:
 	CMPQ        DX, $0x00000008
-	JL          single21
+	JL          single23
 	VMOVUPS     (AX), Y1
 	VFMADD231PS (CX), Y0, Y1
 	VMOVUPS     Y1, (AX)
 	ADDQ        $0x00000020, AX
 	ADDQ        $0x00000020, CX
 	SUBQ        $0x00000008, DX
-	JMP         narrow20
+	JMP         narrow22
 
-single21:
+single23:
 	CMPQ        DX, $0x00000001
-	JL          end22
+	JL          end24
 	VMOVSS      (AX), X1
 	VFMADD231SS (CX), X0, X1
 	VMOVSS      X1, (AX)
 	ADDQ        $0x00000004, AX
 	ADDQ        $0x00000004, CX
 	SUBQ        $0x00000001, DX
-	JMP         single21
+	JMP         single23
 
-end22:
+end24:
 	VZEROUPPER
 	RET
 
@@ -364,9 +381,9 @@ TEXT ·scaleAVX2(SB), NOSPLIT, $0-20
 	VBROADCASTSS alpha+16(FP), Y0
 	MOVQ         n+8(FP), CX
 
-wide23:
+wide25:
 	CMPQ    CX, $0x00000020
-	JL      narrow24
+	JL      narrow26
 	VMULPS  (AX), Y0, Y1
 	VMOVUPS Y1, (AX)
 	VMULPS  32(AX), Y0, Y1
@@ -377,26 +394,139 @@ wide23:
 	VMOVUPS Y1, 96(AX)
 	ADDQ    $0x00000080, AX
 	SUBQ    $0x00000020, CX
-	JMP     wide23
+	JMP     wide25
 
-narrow24:
+narrow26:
 	CMPQ    CX, $0x00000008
-	JL      single25
+	JL      single27
 	VMULPS  (AX), Y0, Y1
 	VMOVUPS Y1, (AX)
 	ADDQ    $0x00000020, AX
 	SUBQ    $0x00000008, CX
-	JMP     narrow24
+	JMP     narrow26
 
-single25:
+single27:
 	CMPQ   CX, $0x00000001
-	JL     end26
+	JL     end28
 	VMULSS (AX), X0, X1
 	VMOVSS X1, (AX)
 	ADDQ   $0x00000004, AX
 	SUBQ   $0x00000001, CX
-	JMP    single25
+	JMP    single27
 
-end26:
+end28:
+	VZEROUPPER
+	RET
+
+// func readAVX2(x *uint8, n int)
+// Requires: AVX
+TEXT ·readAVX2(SB), NOSPLIT, $0-16
+	MOVQ x+0(FP), AX
+	MOVQ n+8(FP), CX
+
+loop29:
+	VMOVUPS (AX), Y0
+	VMOVUPS 32(AX), Y0
+	VMOVUPS 64(AX), Y0
+	VMOVUPS 96(AX), Y0
+	VMOVUPS 128(AX), Y0
+	VMOVUPS 160(AX), Y0
+	VMOVUPS 192(AX), Y0
+	VMOVUPS 224(AX), Y0
+	VMOVUPS 256(AX), Y0
+	VMOVUPS 288(AX), Y0
+	VMOVUPS 320(AX), Y0
+	VMOVUPS 352(AX), Y0
+	VMOVUPS 384(AX), Y0
+	VMOVUPS 416(AX), Y0
+	VMOVUPS 448(AX), Y0
+	VMOVUPS 480(AX), Y0
+	ADDQ    $0x00000200, AX
+	SUBQ    $0x00000200, CX
+	JNZ     loop29
+	VZEROUPPER
+	RET
+
+// func busyFloatAVX2(n int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·busyFloatAVX2(SB), NOSPLIT, $0-8
+	MOVQ  n+0(FP), AX
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+	VPXOR Y2, Y2, Y2
+	VPXOR Y3, Y3, Y3
+	VPXOR Y4, Y4, Y4
+	VPXOR Y5, Y5, Y5
+	VPXOR Y6, Y6, Y6
+	VPXOR Y7, Y7, Y7
+	VPXOR Y8, Y8, Y8
+	VPXOR Y9, Y9, Y9
+	VPXOR Y10, Y10, Y10
+	VPXOR Y11, Y11, Y11
+	VPXOR Y12, Y12, Y12
+
+loop30:
+	VFMADD231PS Y0, Y0, Y1
+	VFMADD231PS Y0, Y0, Y2
+	VFMADD231PS Y0, Y0, Y3
+	VFMADD231PS Y0, Y0, Y4
+	VFMADD231PS Y0, Y0, Y5
+	VFMADD231PS Y0, Y0, Y6
+	VFMADD231PS Y0, Y0, Y7
+	VFMADD231PS Y0, Y0, Y8
+	VFMADD231PS Y0, Y0, Y9
+	VFMADD231PS Y0, Y0, Y10
+	VFMADD231PS Y0, Y0, Y11
+	VFMADD231PS Y0, Y0, Y12
+	DECQ        AX
+	JNZ         loop30
+	VZEROUPPER
+	RET
+
+// func busyInt8AVX2(n int)
+// Requires: AVX, AVX2
+TEXT ·busyInt8AVX2(SB), NOSPLIT, $0-8
+	MOVQ  n+0(FP), AX
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+	VPXOR Y2, Y2, Y2
+	VPXOR Y3, Y3, Y3
+	VPXOR Y4, Y4, Y4
+	VPXOR Y5, Y5, Y5
+	VPXOR Y6, Y6, Y6
+	VPXOR Y7, Y7, Y7
+	VPXOR Y8, Y8, Y8
+	VPXOR Y9, Y9, Y9
+	VPXOR Y10, Y10, Y10
+	VPXOR Y11, Y11, Y11
+	VPXOR Y12, Y12, Y12
+
+loop31:
+	VPMADDWD Y0, Y0, Y13
+	VPADDD   Y13, Y1, Y1
+	VPMADDWD Y0, Y0, Y13
+	VPADDD   Y13, Y2, Y2
+	VPMADDWD Y0, Y0, Y13
+	VPADDD   Y13, Y3, Y3
+	VPMADDWD Y0, Y0, Y13
+	VPADDD   Y13, Y4, Y4
+	VPMADDWD Y0, Y0, Y13
+	VPADDD   Y13, Y5, Y5
+	VPMADDWD Y0, Y0, Y13
+	VPADDD   Y13, Y6, Y6
+	VPMADDWD Y0, Y0, Y13
+	VPADDD   Y13, Y7, Y7
+	VPMADDWD Y0, Y0, Y13
+	VPADDD   Y13, Y8, Y8
+	VPMADDWD Y0, Y0, Y13
+	VPADDD   Y13, Y9, Y9
+	VPMADDWD Y0, Y0, Y13
+	VPADDD   Y13, Y10, Y10
+	VPMADDWD Y0, Y0, Y13
+	VPADDD   Y13, Y11, Y11
+	VPMADDWD Y0, Y0, Y13
+	VPADDD   Y13, Y12, Y12
+	DECQ     AX
+	JNZ      loop31
 	VZEROUPPER
 	RET

@@ -72,3 +72,32 @@ func axpyAVX512(y *float32, x *float32, n int, alpha float32)
 //
 //go:noescape
 func scaleAVX512(x *float32, n int, alpha float32)
+
+// readAVX512 is
+//
+//	for i := range n {
+//		_ = x[i]
+//	}
+//
+// for n a multiple of 512.
+//
+//go:noescape
+func readAVX512(x *uint8, n int)
+
+// busyFloatAVX512 is
+//
+//	for range n {
+//		// multiply and add registers, 12 times
+//	}
+//
+//go:noescape
+func busyFloatAVX512(n int)
+
+// busyInt8AVX512 is
+//
+//	for range n {
+//		// multiply and add registers, 12 times
+//	}
+//
+//go:noescape
+func busyInt8AVX512(n int)

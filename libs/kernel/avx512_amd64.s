@@ -7,14 +7,76 @@
 // func dotsAVX512(dst *int32, rows *uint8, query *int8, blocks int, groups int)
 // Requires: AVX, AVX512F, AVX512VNNI
 TEXT ·dotsAVX512(SB), NOSPLIT, $0-40
-	MOVQ dst+0(FP), AX
-	MOVQ rows+8(FP), CX
-	MOVQ query+16(FP), DX
-	MOVQ groups+32(FP), BX
-	MOVQ BX, SI
-	SHLQ $0x06, SI
-	LEAQ (SI)(SI*2), DI
-	MOVQ blocks+24(FP), R8
+	MOVQ         dst+0(FP), AX
+	MOVQ         rows+8(FP), CX
+	MOVQ         query+16(FP), DX
+	MOVQ         groups+32(FP), BX
+	MOVQ         BX, SI
+	SHLQ         $0x06, SI
+	LEAQ         (SI)(SI*2), DI
+	MOVQ         blocks+24(FP), R8
+	CMPQ         BX, $0x10
+	JNE          four1
+	VPBROADCASTD (DX), Z0
+	VPBROADCASTD 4(DX), Z1
+	VPBROADCASTD 8(DX), Z2
+	VPBROADCASTD 12(DX), Z3
+	VPBROADCASTD 16(DX), Z4
+	VPBROADCASTD 20(DX), Z5
+	VPBROADCASTD 24(DX), Z6
+	VPBROADCASTD 28(DX), Z7
+	VPBROADCASTD 32(DX), Z8
+	VPBROADCASTD 36(DX), Z9
+	VPBROADCASTD 40(DX), Z10
+	VPBROADCASTD 44(DX), Z11
+	VPBROADCASTD 48(DX), Z12
+	VPBROADCASTD 52(DX), Z13
+	VPBROADCASTD 56(DX), Z14
+	VPBROADCASTD 60(DX), Z15
+
+stream4:
+	TESTQ     R8, R8
+	JZ        end3
+	VPXORD    Z16, Z16, Z16
+	VPXORD    Z17, Z17, Z17
+	VMOVDQU64 (CX), Z18
+	VPDPBUSD  Z0, Z18, Z16
+	VMOVDQU64 64(CX), Z18
+	VPDPBUSD  Z1, Z18, Z17
+	VMOVDQU64 128(CX), Z18
+	VPDPBUSD  Z2, Z18, Z16
+	VMOVDQU64 192(CX), Z18
+	VPDPBUSD  Z3, Z18, Z17
+	VMOVDQU64 256(CX), Z18
+	VPDPBUSD  Z4, Z18, Z16
+	VMOVDQU64 320(CX), Z18
+	VPDPBUSD  Z5, Z18, Z17
+	VMOVDQU64 384(CX), Z18
+	VPDPBUSD  Z6, Z18, Z16
+	VMOVDQU64 448(CX), Z18
+	VPDPBUSD  Z7, Z18, Z17
+	VMOVDQU64 512(CX), Z18
+	VPDPBUSD  Z8, Z18, Z16
+	VMOVDQU64 576(CX), Z18
+	VPDPBUSD  Z9, Z18, Z17
+	VMOVDQU64 640(CX), Z18
+	VPDPBUSD  Z10, Z18, Z16
+	VMOVDQU64 704(CX), Z18
+	VPDPBUSD  Z11, Z18, Z17
+	VMOVDQU64 768(CX), Z18
+	VPDPBUSD  Z12, Z18, Z16
+	VMOVDQU64 832(CX), Z18
+	VPDPBUSD  Z13, Z18, Z17
+	VMOVDQU64 896(CX), Z18
+	VPDPBUSD  Z14, Z18, Z16
+	VMOVDQU64 960(CX), Z18
+	VPDPBUSD  Z15, Z18, Z17
+	ADDQ      $0x00000400, CX
+	VPADDD    Z17, Z16, Z16
+	VMOVDQU32 Z16, (AX)
+	ADDQ      $0x40, AX
+	DECQ      R8
+	JMP       stream4
 
 four1:
 	CMPQ   R8, $0x04
@@ -30,7 +92,7 @@ four1:
 	MOVQ   DX, R9
 	MOVQ   BX, R10
 
-groups4:
+groups5:
 	VPBROADCASTD (R9), Z8
 	VMOVDQU64    (CX), Z9
 	VPDPBUSD     Z8, Z9, Z0
@@ -52,7 +114,7 @@ groups4:
 	ADDQ         $0x80, CX
 	ADDQ         $0x08, R9
 	SUBQ         $0x02, R10
-	JNZ          groups4
+	JNZ          groups5
 	ADDQ         DI, CX
 	VPADDD       Z1, Z0, Z0
 	VPADDD       Z3, Z2, Z2
@@ -77,7 +139,7 @@ one2:
 	MOVQ   DX, SI
 	MOVQ   BX, DI
 
-groups5:
+groups6:
 	VMOVDQU64     (CX), Z0
 	VPDPBUSD.BCST (SI), Z0, Z10
 	VMOVDQU64     64(CX), Z0
@@ -85,7 +147,7 @@ groups5:
 	ADDQ          $0x80, CX
 	ADDQ          $0x08, SI
 	SUBQ          $0x02, DI
-	JNZ           groups5
+	JNZ           groups6
 	VPADDD        Z11, Z10, Z10
 	VMOVDQU32     Z10, (AX)
 	ADDQ          $0x40, AX
@@ -116,10 +178,87 @@ TEXT ·scanAVX512(SB), NOSPLIT, $0-72
 	SHLQ         $0x06, R9
 	LEAQ         (R9)(R9*2), R10
 	MOVQ         blocks+40(FP), R11
+	CMPQ         R8, $0x10
+	JNE          four7
+	VPBROADCASTD (DI), Z4
+	VPBROADCASTD 4(DI), Z5
+	VPBROADCASTD 8(DI), Z6
+	VPBROADCASTD 12(DI), Z7
+	VPBROADCASTD 16(DI), Z8
+	VPBROADCASTD 20(DI), Z9
+	VPBROADCASTD 24(DI), Z10
+	VPBROADCASTD 28(DI), Z11
+	VPBROADCASTD 32(DI), Z12
+	VPBROADCASTD 36(DI), Z13
+	VPBROADCASTD 40(DI), Z14
+	VPBROADCASTD 44(DI), Z15
+	VPBROADCASTD 48(DI), Z16
+	VPBROADCASTD 52(DI), Z17
+	VPBROADCASTD 56(DI), Z18
+	VPBROADCASTD 60(DI), Z19
 
-four6:
+stream10:
+	TESTQ         R11, R11
+	JZ            end9
+	VPXORD        Z20, Z20, Z20
+	VPXORD        Z21, Z21, Z21
+	VMOVDQU64     (SI), Z22
+	VPDPBUSD      Z4, Z22, Z20
+	VMOVDQU64     64(SI), Z22
+	VPDPBUSD      Z5, Z22, Z21
+	VMOVDQU64     128(SI), Z22
+	VPDPBUSD      Z6, Z22, Z20
+	VMOVDQU64     192(SI), Z22
+	VPDPBUSD      Z7, Z22, Z21
+	VMOVDQU64     256(SI), Z22
+	VPDPBUSD      Z8, Z22, Z20
+	VMOVDQU64     320(SI), Z22
+	VPDPBUSD      Z9, Z22, Z21
+	VMOVDQU64     384(SI), Z22
+	VPDPBUSD      Z10, Z22, Z20
+	VMOVDQU64     448(SI), Z22
+	VPDPBUSD      Z11, Z22, Z21
+	VMOVDQU64     512(SI), Z22
+	VPDPBUSD      Z12, Z22, Z20
+	VMOVDQU64     576(SI), Z22
+	VPDPBUSD      Z13, Z22, Z21
+	VMOVDQU64     640(SI), Z22
+	VPDPBUSD      Z14, Z22, Z20
+	VMOVDQU64     704(SI), Z22
+	VPDPBUSD      Z15, Z22, Z21
+	VMOVDQU64     768(SI), Z22
+	VPDPBUSD      Z16, Z22, Z20
+	VMOVDQU64     832(SI), Z22
+	VPDPBUSD      Z17, Z22, Z21
+	VMOVDQU64     896(SI), Z22
+	VPDPBUSD      Z18, Z22, Z20
+	VMOVDQU64     960(SI), Z22
+	VPDPBUSD      Z19, Z22, Z21
+	ADDQ          $0x00000400, SI
+	VPADDD        Z21, Z20, Z20
+	VPSUBD        Z0, Z20, Z20
+	VCVTDQ2PS     Z20, Z20
+	VMULPS        (AX), Z20, Z20
+	ADDQ          $0x40, AX
+	VCMPPS        $0x1e, Z3, Z20, K1
+	KMOVW         K1, DI
+	TESTL         DI, DI
+	JZ            none11
+	VCOMPRESSPS.Z Z20, K1, Z22
+	VMOVUPS       Z22, (DX)(BX*4)
+	VPCOMPRESSD.Z Z1, K1, Z22
+	VMOVDQU32     Z22, (CX)(BX*4)
+	POPCNTL       DI, DI
+	ADDQ          DI, BX
+
+none11:
+	VPADDD Z2, Z1, Z1
+	DECQ   R11
+	JMP    stream10
+
+four7:
 	CMPQ   R11, $0x04
-	JL     one7
+	JL     one8
 	VPXORD Z4, Z4, Z4
 	VPXORD Z5, Z5, Z5
 	VPXORD Z6, Z6, Z6
@@ -131,7 +270,7 @@ four6:
 	MOVQ   DI, R12
 	MOVQ   R8, R13
 
-groups9:
+groups12:
 	VPBROADCASTD  (R12), Z12
 	VMOVDQU64     (SI), Z13
 	VPDPBUSD      Z12, Z13, Z4
@@ -153,7 +292,7 @@ groups9:
 	ADDQ          $0x80, SI
 	ADDQ          $0x08, R12
 	SUBQ          $0x02, R13
-	JNZ           groups9
+	JNZ           groups12
 	ADDQ          R10, SI
 	VPADDD        Z5, Z4, Z4
 	VPADDD        Z7, Z6, Z6
@@ -166,7 +305,7 @@ groups9:
 	VCMPPS        $0x1e, Z3, Z4, K1
 	KMOVW         K1, R12
 	TESTL         R12, R12
-	JZ            none10
+	JZ            none13
 	VCOMPRESSPS.Z Z4, K1, Z12
 	VMOVUPS       Z12, (DX)(BX*4)
 	VPCOMPRESSD.Z Z1, K1, Z12
@@ -174,7 +313,7 @@ groups9:
 	POPCNTL       R12, R12
 	ADDQ          R12, BX
 
-none10:
+none13:
 	VPADDD        Z2, Z1, Z1
 	VPSUBD        Z0, Z6, Z6
 	VCVTDQ2PS     Z6, Z6
@@ -183,7 +322,7 @@ none10:
 	VCMPPS        $0x1e, Z3, Z6, K1
 	KMOVW         K1, R12
 	TESTL         R12, R12
-	JZ            none11
+	JZ            none14
 	VCOMPRESSPS.Z Z6, K1, Z12
 	VMOVUPS       Z12, (DX)(BX*4)
 	VPCOMPRESSD.Z Z1, K1, Z12
@@ -191,7 +330,7 @@ none10:
 	POPCNTL       R12, R12
 	ADDQ          R12, BX
 
-none11:
+none14:
 	VPADDD        Z2, Z1, Z1
 	VPSUBD        Z0, Z8, Z8
 	VCVTDQ2PS     Z8, Z8
@@ -200,7 +339,7 @@ none11:
 	VCMPPS        $0x1e, Z3, Z8, K1
 	KMOVW         K1, R12
 	TESTL         R12, R12
-	JZ            none12
+	JZ            none15
 	VCOMPRESSPS.Z Z8, K1, Z12
 	VMOVUPS       Z12, (DX)(BX*4)
 	VPCOMPRESSD.Z Z1, K1, Z12
@@ -208,7 +347,7 @@ none11:
 	POPCNTL       R12, R12
 	ADDQ          R12, BX
 
-none12:
+none15:
 	VPADDD        Z2, Z1, Z1
 	VPSUBD        Z0, Z10, Z10
 	VCVTDQ2PS     Z10, Z10
@@ -217,7 +356,7 @@ none12:
 	VCMPPS        $0x1e, Z3, Z10, K1
 	KMOVW         K1, R12
 	TESTL         R12, R12
-	JZ            none13
+	JZ            none16
 	VCOMPRESSPS.Z Z10, K1, Z12
 	VMOVUPS       Z12, (DX)(BX*4)
 	VPCOMPRESSD.Z Z1, K1, Z12
@@ -225,20 +364,20 @@ none12:
 	POPCNTL       R12, R12
 	ADDQ          R12, BX
 
-none13:
+none16:
 	VPADDD Z2, Z1, Z1
 	SUBQ   $0x04, R11
-	JMP    four6
+	JMP    four7
 
-one7:
+one8:
 	TESTQ  R11, R11
-	JZ     end8
+	JZ     end9
 	VPXORD Z14, Z14, Z14
 	VPXORD Z15, Z15, Z15
 	MOVQ   DI, R9
 	MOVQ   R8, R10
 
-groups14:
+groups17:
 	VMOVDQU64     (SI), Z4
 	VPDPBUSD.BCST (R9), Z4, Z14
 	VMOVDQU64     64(SI), Z4
@@ -246,7 +385,7 @@ groups14:
 	ADDQ          $0x80, SI
 	ADDQ          $0x08, R9
 	SUBQ          $0x02, R10
-	JNZ           groups14
+	JNZ           groups17
 	VPADDD        Z15, Z14, Z14
 	VPSUBD        Z0, Z14, Z14
 	VCVTDQ2PS     Z14, Z14
@@ -255,7 +394,7 @@ groups14:
 	VCMPPS        $0x1e, Z3, Z14, K1
 	KMOVW         K1, R9
 	TESTL         R9, R9
-	JZ            none15
+	JZ            none18
 	VCOMPRESSPS.Z Z14, K1, Z4
 	VMOVUPS       Z4, (DX)(BX*4)
 	VPCOMPRESSD.Z Z1, K1, Z4
@@ -263,12 +402,12 @@ groups14:
 	POPCNTL       R9, R9
 	ADDQ          R9, BX
 
-none15:
+none18:
 	VPADDD Z2, Z1, Z1
 	DECQ   R11
-	JMP    one7
+	JMP    one8
 
-end8:
+end9:
 	MOVQ BX, n+64(FP)
 	VZEROUPPER
 	RET
@@ -311,10 +450,78 @@ TEXT ·nearestAVX512(SB), NOSPLIT, $0-60
 	SHLQ         $0x06, R8
 	LEAQ         (R8)(R8*2), R9
 	MOVQ         blocks+40(FP), R10
+	CMPQ         DI, $0x10
+	JNE          four19
+	VPBROADCASTD (SI), Z5
+	VPBROADCASTD 4(SI), Z6
+	VPBROADCASTD 8(SI), Z7
+	VPBROADCASTD 12(SI), Z8
+	VPBROADCASTD 16(SI), Z9
+	VPBROADCASTD 20(SI), Z10
+	VPBROADCASTD 24(SI), Z11
+	VPBROADCASTD 28(SI), Z12
+	VPBROADCASTD 32(SI), Z13
+	VPBROADCASTD 36(SI), Z14
+	VPBROADCASTD 40(SI), Z15
+	VPBROADCASTD 44(SI), Z16
+	VPBROADCASTD 48(SI), Z17
+	VPBROADCASTD 52(SI), Z18
+	VPBROADCASTD 56(SI), Z19
+	VPBROADCASTD 60(SI), Z20
 
-four16:
+stream22:
+	TESTQ     R10, R10
+	JZ        end21
+	VPXORD    Z21, Z21, Z21
+	VPXORD    Z22, Z22, Z22
+	VMOVDQU64 (BX), Z23
+	VPDPBUSD  Z5, Z23, Z21
+	VMOVDQU64 64(BX), Z23
+	VPDPBUSD  Z6, Z23, Z22
+	VMOVDQU64 128(BX), Z23
+	VPDPBUSD  Z7, Z23, Z21
+	VMOVDQU64 192(BX), Z23
+	VPDPBUSD  Z8, Z23, Z22
+	VMOVDQU64 256(BX), Z23
+	VPDPBUSD  Z9, Z23, Z21
+	VMOVDQU64 320(BX), Z23
+	VPDPBUSD  Z10, Z23, Z22
+	VMOVDQU64 384(BX), Z23
+	VPDPBUSD  Z11, Z23, Z21
+	VMOVDQU64 448(BX), Z23
+	VPDPBUSD  Z12, Z23, Z22
+	VMOVDQU64 512(BX), Z23
+	VPDPBUSD  Z13, Z23, Z21
+	VMOVDQU64 576(BX), Z23
+	VPDPBUSD  Z14, Z23, Z22
+	VMOVDQU64 640(BX), Z23
+	VPDPBUSD  Z15, Z23, Z21
+	VMOVDQU64 704(BX), Z23
+	VPDPBUSD  Z16, Z23, Z22
+	VMOVDQU64 768(BX), Z23
+	VPDPBUSD  Z17, Z23, Z21
+	VMOVDQU64 832(BX), Z23
+	VPDPBUSD  Z18, Z23, Z22
+	VMOVDQU64 896(BX), Z23
+	VPDPBUSD  Z19, Z23, Z21
+	VMOVDQU64 960(BX), Z23
+	VPDPBUSD  Z20, Z23, Z22
+	ADDQ      $0x00000400, BX
+	VPADDD    Z22, Z21, Z21
+	VPSUBD    Z0, Z21, Z21
+	VCVTDQ2PS Z21, Z21
+	VMULPS    (AX), Z21, Z21
+	ADDQ      $0x40, AX
+	VCMPPS    $0x1e, Z3, Z21, K1
+	VMOVAPS   Z21, K1, Z3
+	VMOVDQA32 Z1, K1, Z4
+	VPADDD    Z2, Z1, Z1
+	DECQ      R10
+	JMP       stream22
+
+four19:
 	CMPQ   R10, $0x04
-	JL     one17
+	JL     one20
 	VPXORD Z5, Z5, Z5
 	VPXORD Z6, Z6, Z6
 	VPXORD Z7, Z7, Z7
@@ -326,7 +533,7 @@ four16:
 	MOVQ   SI, R11
 	MOVQ   DI, R12
 
-groups19:
+groups23:
 	VPBROADCASTD (R11), Z13
 	VMOVDQU64    (BX), Z14
 	VPDPBUSD     Z13, Z14, Z5
@@ -348,7 +555,7 @@ groups19:
 	ADDQ         $0x80, BX
 	ADDQ         $0x08, R11
 	SUBQ         $0x02, R12
-	JNZ          groups19
+	JNZ          groups23
 	ADDQ         R9, BX
 	VPADDD       Z6, Z5, Z5
 	VPADDD       Z8, Z7, Z7
@@ -387,17 +594,17 @@ groups19:
 	VMOVDQA32    Z1, K1, Z4
 	VPADDD       Z2, Z1, Z1
 	SUBQ         $0x04, R10
-	JMP          four16
+	JMP          four19
 
-one17:
+one20:
 	TESTQ  R10, R10
-	JZ     end18
+	JZ     end21
 	VPXORD Z15, Z15, Z15
 	VPXORD Z16, Z16, Z16
 	MOVQ   SI, R8
 	MOVQ   DI, R9
 
-groups20:
+groups24:
 	VMOVDQU64     (BX), Z5
 	VPDPBUSD.BCST (R8), Z5, Z15
 	VMOVDQU64     64(BX), Z5
@@ -405,7 +612,7 @@ groups20:
 	ADDQ          $0x80, BX
 	ADDQ          $0x08, R8
 	SUBQ          $0x02, R9
-	JNZ           groups20
+	JNZ           groups24
 	VPADDD        Z16, Z15, Z15
 	VPSUBD        Z0, Z15, Z15
 	VCVTDQ2PS     Z15, Z15
@@ -416,9 +623,9 @@ groups20:
 	VMOVDQA32     Z1, K1, Z4
 	VPADDD        Z2, Z1, Z1
 	DECQ          R10
-	JMP           one17
+	JMP           one20
 
-end18:
+end21:
 	VMOVUPS   Z3, (DX)
 	VMOVDQU32 Z4, (CX)
 	VZEROUPPER
@@ -436,9 +643,9 @@ TEXT ·dotAVX512(SB), NOSPLIT, $0-28
 	VXORPS X4, X4, X4
 	MOVQ   n+16(FP), DX
 
-wide21:
+wide25:
 	CMPQ        DX, $0x00000040
-	JL          narrow22
+	JL          narrow26
 	VMOVUPS     (AX), Z5
 	VFMADD231PS (CX), Z5, Z0
 	VMOVUPS     64(AX), Z5
@@ -450,29 +657,29 @@ wide21:
 	ADDQ        $0x00000100, AX
 	ADDQ        $0x00000100, CX
 	SUBQ        $0x00000040, DX
-	JMP         wide21
+	JMP         wide25
 
-narrow22:
+narrow26:
 	CMPQ        DX, $0x00000010
-	JL          single23
+	JL          single27
 	VMOVUPS     (AX), Z5
 	VFMADD231PS (CX), Z5, Z0
 	ADDQ        $0x00000040, AX
 	ADDQ        $0x00000040, CX
 	SUBQ        $0x00000010, DX
-	JMP         narrow22
+	JMP         narrow26
 
-single23:
+single27:
 	CMPQ        DX, $0x00000001
-	JL          end24
+	JL          end28
 	VMOVSS      (AX), X5
 	VFMADD231SS (CX), X5, X4
 	ADDQ        $0x00000004, AX
 	ADDQ        $0x00000004, CX
 	SUBQ        $0x00000001, DX
-	JMP         single23
+	JMP         single27
 
-end24:
+end28:
 	VADDPS        Z1, Z0, Z0
 	VADDPS        Z3, Z2, Z2
 	VADDPS        Z2, Z0, Z0
@@ -497,9 +704,9 @@ TEXT ·axpyAVX512(SB), NOSPLIT, $0-28
 	VBROADCASTSS alpha+24(FP), Z0
 	MOVQ         n+16(FP), DX
 
-wide25:
+wide29:
 	CMPQ        DX, $0x00000040
-	JL          narrow26
+	JL          narrow30
 	VMOVUPS     (AX), Z1
 	VFMADD231PS (CX), Z0, Z1
 	VMOVUPS     Z1, (AX)
@@ -515,31 +722,31 @@ wide25:
 	ADDQ        $0x00000100, AX
 	ADDQ        $0x00000100, CX
 	SUBQ        $0x00000040, DX
-	JMP         wide25
+	JMP         wide29
 
-narrow26:
+narrow30:
 	CMPQ        DX, $0x00000010
-	JL          single27
+	JL          single31
 	VMOVUPS     (AX), Z1
 	VFMADD231PS (CX), Z0, Z1
 	VMOVUPS     Z1, (AX)
 	ADDQ        $0x00000040, AX
 	ADDQ        $0x00000040, CX
 	SUBQ        $0x00000010, DX
-	JMP         narrow26
+	JMP         narrow30
 
-single27:
+single31:
 	CMPQ        DX, $0x00000001
-	JL          end28
+	JL          end32
 	VMOVSS      (AX), X1
 	VFMADD231SS (CX), X0, X1
 	VMOVSS      X1, (AX)
 	ADDQ        $0x00000004, AX
 	ADDQ        $0x00000004, CX
 	SUBQ        $0x00000001, DX
-	JMP         single27
+	JMP         single31
 
-end28:
+end32:
 	VZEROUPPER
 	RET
 
@@ -550,9 +757,9 @@ TEXT ·scaleAVX512(SB), NOSPLIT, $0-20
 	VBROADCASTSS alpha+16(FP), Z0
 	MOVQ         n+8(FP), CX
 
-wide29:
+wide33:
 	CMPQ    CX, $0x00000040
-	JL      narrow30
+	JL      narrow34
 	VMULPS  (AX), Z0, Z1
 	VMOVUPS Z1, (AX)
 	VMULPS  64(AX), Z0, Z1
@@ -563,26 +770,119 @@ wide29:
 	VMOVUPS Z1, 192(AX)
 	ADDQ    $0x00000100, AX
 	SUBQ    $0x00000040, CX
-	JMP     wide29
+	JMP     wide33
 
-narrow30:
+narrow34:
 	CMPQ    CX, $0x00000010
-	JL      single31
+	JL      single35
 	VMULPS  (AX), Z0, Z1
 	VMOVUPS Z1, (AX)
 	ADDQ    $0x00000040, AX
 	SUBQ    $0x00000010, CX
-	JMP     narrow30
+	JMP     narrow34
 
-single31:
+single35:
 	CMPQ   CX, $0x00000001
-	JL     end32
+	JL     end36
 	VMULSS (AX), X0, X1
 	VMOVSS X1, (AX)
 	ADDQ   $0x00000004, AX
 	SUBQ   $0x00000001, CX
-	JMP    single31
+	JMP    single35
 
-end32:
+end36:
+	VZEROUPPER
+	RET
+
+// func readAVX512(x *uint8, n int)
+// Requires: AVX, AVX512F
+TEXT ·readAVX512(SB), NOSPLIT, $0-16
+	MOVQ x+0(FP), AX
+	MOVQ n+8(FP), CX
+
+loop37:
+	VMOVUPS (AX), Z0
+	VMOVUPS 64(AX), Z0
+	VMOVUPS 128(AX), Z0
+	VMOVUPS 192(AX), Z0
+	VMOVUPS 256(AX), Z0
+	VMOVUPS 320(AX), Z0
+	VMOVUPS 384(AX), Z0
+	VMOVUPS 448(AX), Z0
+	ADDQ    $0x00000200, AX
+	SUBQ    $0x00000200, CX
+	JNZ     loop37
+	VZEROUPPER
+	RET
+
+// func busyFloatAVX512(n int)
+// Requires: AVX, AVX512F
+TEXT ·busyFloatAVX512(SB), NOSPLIT, $0-8
+	MOVQ   n+0(FP), AX
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+
+loop38:
+	VFMADD231PS Z0, Z0, Z1
+	VFMADD231PS Z0, Z0, Z2
+	VFMADD231PS Z0, Z0, Z3
+	VFMADD231PS Z0, Z0, Z4
+	VFMADD231PS Z0, Z0, Z5
+	VFMADD231PS Z0, Z0, Z6
+	VFMADD231PS Z0, Z0, Z7
+	VFMADD231PS Z0, Z0, Z8
+	VFMADD231PS Z0, Z0, Z9
+	VFMADD231PS Z0, Z0, Z10
+	VFMADD231PS Z0, Z0, Z11
+	VFMADD231PS Z0, Z0, Z12
+	DECQ        AX
+	JNZ         loop38
+	VZEROUPPER
+	RET
+
+// func busyInt8AVX512(n int)
+// Requires: AVX, AVX512F, AVX512VNNI
+TEXT ·busyInt8AVX512(SB), NOSPLIT, $0-8
+	MOVQ   n+0(FP), AX
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+
+loop39:
+	VPDPBUSD Z0, Z0, Z1
+	VPDPBUSD Z0, Z0, Z2
+	VPDPBUSD Z0, Z0, Z3
+	VPDPBUSD Z0, Z0, Z4
+	VPDPBUSD Z0, Z0, Z5
+	VPDPBUSD Z0, Z0, Z6
+	VPDPBUSD Z0, Z0, Z7
+	VPDPBUSD Z0, Z0, Z8
+	VPDPBUSD Z0, Z0, Z9
+	VPDPBUSD Z0, Z0, Z10
+	VPDPBUSD Z0, Z0, Z11
+	VPDPBUSD Z0, Z0, Z12
+	DECQ     AX
+	JNZ      loop39
 	VZEROUPPER
 	RET

@@ -224,3 +224,19 @@ func TestBlocksKeepRows(t *testing.T) {
 		}
 	}
 }
+
+// TestLimits runs the loops that do no work, in every tier: they must end and count what they did.
+func TestLimits(t *testing.T) {
+	x, check := guarded[uint8](t, 4096, 3, 77)
+	for _, tier := range tiers() {
+		read(tier, x)
+		if busyInt8(tier, 10) < 4 || busyFloat(tier, 10) < 4 {
+			t.Errorf("%v: nothing was multiplied", tier)
+		}
+	}
+	Read(x[:0])
+	if one, two := BusyInt8(1000), BusyInt8(25_000); two != 25*one || BusyFloat(100) <= 0 {
+		t.Errorf("%v and %v multiplications", one, two)
+	}
+	check()
+}

@@ -1,6 +1,9 @@
 package kernel
 
-import "math"
+import (
+	"encoding/binary"
+	"math"
+)
 
 // The portable twins: the loops as they stand in the doc comments of the assembly.
 
@@ -102,4 +105,41 @@ func quantizePortable(dst []int8, x []float32, factor float32) {
 		product := float32(v * factor)
 		dst[i] = int8(math.RoundToEven(float64(product)))
 	}
+}
+
+func readPortable(x []uint8) {
+	sum := uint64(0)
+	for i := 0; i+8 <= len(x); i += 8 {
+		sum ^= binary.LittleEndian.Uint64(x[i:])
+	}
+	keep(sum)
+}
+
+//go:noinline
+func keep(uint64) {}
+
+func busyInt8Portable(n int) int {
+	var s [4]int32
+	for i := range n {
+		x := int32(int8(i))
+		s[0] += x * 3
+		s[1] += x * 5
+		s[2] += x * 7
+		s[3] += x * 11
+	}
+	keep(uint64(s[0] + s[1] + s[2] + s[3]))
+	return len(s)
+}
+
+func busyFloatPortable(n int) int {
+	var s [4]float32
+	for i := range n {
+		x := float32(i)
+		s[0] += x * 3
+		s[1] += x * 5
+		s[2] += x * 7
+		s[3] += x * 11
+	}
+	keep(uint64(s[0] + s[1] + s[2] + s[3]))
+	return len(s)
 }

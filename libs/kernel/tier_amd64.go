@@ -128,3 +128,45 @@ func quantize(t Tier, dst []int8, x []float32, factor float32) {
 	quantizeAVX2(&dst[0], &x[0], n, factor)
 	quantizePortable(dst[n:], x[n:], factor)
 }
+
+func read(t Tier, x []uint8) {
+	switch t {
+	case AVX512:
+		readAVX512(&x[0], len(x))
+	case AVX2:
+		readAVX2(&x[0], len(x))
+	default:
+		readPortable(x)
+	}
+}
+
+// busyInt8 and busyFloat return how many multiplications one of n is: 12 registers full.
+func busyInt8(t Tier, n int) int {
+	switch t {
+	case AVX512:
+		busyInt8AVX512(n)
+		return 12 * 64
+	case AVX2:
+		busyInt8AVX2(n)
+		return 12 * 16
+	}
+	return busyInt8Portable(n)
+}
+
+func busyFloat(t Tier, n int) int {
+	switch t {
+	case AVX512:
+		busyFloatAVX512(n)
+		return 12 * 16
+	case AVX2:
+		busyFloatAVX2(n)
+		return 12 * 8
+	}
+	return busyFloatPortable(n)
+}
+
+func prefetch(t Tier, x *uint8, n int) {
+	if t >= AVX2 {
+		prefetchAVX2(x, n)
+	}
+}

@@ -26,3 +26,11 @@ func largest(_ Tier, x []float32) float32 { return largestPortable(x) }
 func quantize(_ Tier, dst []int8, x []float32, factor float32) {
 	quantizePortable(dst, x, factor)
 }
+
+func read(_ Tier, x []uint8) { readPortable(x) }
+
+func busyInt8(_ Tier, n int) int { return busyInt8Portable(n) }
+
+func busyFloat(_ Tier, n int) int { return busyFloatPortable(n) }
+
+func prefetch(Tier, *uint8, int) {}

@@ -1,5 +1,7 @@
 package kernel
 
+import "unsafe"
+
 // Dot returns the sum of x[i] * y[i]. Beside the exact sum it is off by at most len(x) * 2^-23 times the sum of |x[i] * y[i]|.
 func Dot(x, y []float32) float32 {
 	if len(x) != len(y) {
@@ -69,4 +71,12 @@ func Quantize(dst []int8, x []float32) (scale float32) {
 	}
 	quantize(active, dst, x, factor)
 	return top / 127
+}
+
+// Prefetch asks the processor for the memory of x, so that what reads it soon does not wait. It changes nothing else, and does
+// nothing where there is no assembly.
+func Prefetch[E int16 | uint8](x []E) {
+	if len(x) > 0 {
+		prefetch(active, (*uint8)(unsafe.Pointer(&x[0])), len(x)*int(unsafe.Sizeof(x[0])))
+	}
 }

@@ -147,3 +147,11 @@ func FuzzScan(f *testing.F) {
 		}
 	})
 }
+
+func TestPrefetch(t *testing.T) {
+	x, check := guarded[int16](t, 1000, 1, 77)
+	Prefetch(x)
+	Prefetch(x[:0])
+	Prefetch([]uint8{1})
+	check()
+}

@@ -13,7 +13,9 @@ func emitAVX2(g *generator) {
 	g.dotInt16()
 	g.largest()
 	g.quantize()
+	g.prefetch()
 	g.floats(func() reg.VecVirtual { return g.YMM() }, 32)
+	g.limits(func() reg.VecVirtual { return g.YMM() }, 32)
 }
 
 // tile2 are the registers of a product of blocks with a query.
@@ -253,5 +255,22 @@ func (g *generator) quantize() {
 	g.JMP(LabelRef(loop))
 	g.Label(end)
 	g.VZEROUPPER()
+	g.RET()
+}
+
+func (g *generator) prefetch() {
+	g.begin("prefetch", "func(x *uint8, n int)", "\tfor i := 0; i < n; i += 64 {", "\t\t// ask for the cache line of x[i]", "\t}")
+	x := g.Load(g.Param("x"), g.GP64())
+	left := g.GP64()
+	g.Load(g.Param("n"), left)
+	loop, end := g.label("loop"), g.label("end")
+	g.Label(loop)
+	g.TESTQ(left, left)
+	g.JLE(LabelRef(end))
+	g.PREFETCHT0(Mem{Base: x})
+	g.ADDQ(Imm(64), x)
+	g.SUBQ(Imm(64), left)
+	g.JMP(LabelRef(loop))
+	g.Label(end)
 	g.RET()
 }

@@ -14,6 +14,7 @@ func emitAVX512(g *generator) {
 	g.scan512()
 	g.nearest512()
 	g.floats(func() reg.VecVirtual { return g.ZMM() }, 64)
+	g.limits(func() reg.VecVirtual { return g.ZMM() }, 64)
 }
 
 // tile512 are the registers of a product of blocks with a query.
@@ -87,12 +88,48 @@ func (t *tile512) product(n int) []reg.VecVirtual {
 	return even
 }
 
+// resident is how many groups of a query are kept in registers: rows of 64 numbers are the most common, and then memory is read
+// in one stream and nothing else is loaded.
+const resident = 16
+
+// stream runs body on the products of all blocks of rows with as many groups as are resident.
+func (t *tile512) stream(left reg.GPVirtual, end string, body func(sums reg.VecVirtual)) {
+	g := t.g
+	var query [resident]reg.VecVirtual
+	for i := range query {
+		query[i] = g.ZMM()
+		g.VPBROADCASTD(Mem{Base: t.query, Disp: 4 * i}, query[i])
+	}
+	loop := g.label("stream")
+	g.Label(loop)
+	g.TESTQ(left, left)
+	g.JZ(LabelRef(end))
+	var sums [2]reg.VecVirtual
+	for i := range sums {
+		sums[i] = g.ZMM()
+		g.VPXORD(sums[i], sums[i], sums[i])
+	}
+	for i := range query {
+		row := g.ZMM()
+		g.VMOVDQU64(Mem{Base: t.rows, Disp: 64 * i}, row)
+		g.VPDPBUSD(query[i], row, sums[i%len(sums)])
+	}
+	g.ADDQ(U32(64*resident), t.rows)
+	g.VPADDD(sums[1], sums[0], sums[0])
+	body(sums[0])
+	g.DECQ(left)
+	g.JMP(LabelRef(loop))
+}
+
 // each runs body on the products of all blocks, four at a time and then one at a time.
 func (t *tile512) each(body func(sums reg.VecVirtual)) {
 	g := t.g
 	left := g.GP64()
 	g.Load(g.Param("blocks"), left)
 	four, one, end := g.label("four"), g.label("one"), g.label("end")
+	g.CMPQ(t.groups, Imm(resident))
+	g.JNE(LabelRef(four))
+	t.stream(left, end, body)
 	g.Label(four)
 	g.CMPQ(left, Imm(4))
 	g.JL(LabelRef(one))

@@ -105,5 +105,5 @@ func protocols() []measurement {
 
 // parts are the subcommands of speed.
 func parts() []measurement {
-	return []measurement{}
+	return []measurement{vectorSpeed}
 }

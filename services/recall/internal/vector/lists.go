@@ -90,6 +90,13 @@ func (at *list) filled() kernel.Blocks {
 	return at.blocks.Part(0, (len(at.slots)+kernel.Lanes-1)/kernel.Lanes*kernel.Lanes)
 }
 
+// prefetch asks for what a scan of the list reads first.
+func (at *list) prefetch() {
+	if n := len(at.slots); n > 0 {
+		kernel.Prefetch(at.blocks.Codes[:min(listAhead, len(at.blocks.Codes))])
+	}
+}
+
 // probes returns how many lists to scan for the depth nearest items.
 func (l *lists) probes(depth int) int {
 	for _, s := range l.steps {
