@@ -16,7 +16,7 @@ const (
 	KindLinear    = "linear"
 	KindNeighbour = "neighbour"
 	KindRecipe    = "recipe"
-	KindSession   = "session"
+	KindFactor    = "factor"
 )
 
 // Scorer gives rows of features a score each: the higher, the better. Scorers may be used by many goroutines at once.
