@@ -6,13 +6,14 @@ require (
 	github.com/HdrHistogram/hdrhistogram-go v1.4.0
 	github.com/google/go-cmp v0.7.0
 	github.com/haggle-commerce/haggle/services/recall v0.0.0
-	github.com/haggle-commerce/haggle/services/trainer v0.0.0
 )
+
+require golang.org/x/sys v0.49.0 // indirect
 
 require (
 	github.com/blevesearch/snowballstem v0.9.0 // indirect
 	github.com/haggle-commerce/haggle/libs v0.0.0 // indirect
-	golang.org/x/sys v0.49.0 // indirect
+	github.com/haggle-commerce/haggle/services/trainer v0.0.0
 	google.golang.org/protobuf v1.36.12 // indirect
 )
 

@@ -96,11 +96,7 @@ func writeFigures(w io.Writer, result any) error {
 
 // protocols are the subcommands of quality.
 func protocols() []measurement {
-	return []measurement{
-		searchProtocol,
-		sessionProtocol(),
-		sequenceProtocol(),
-	}
+	return []measurement{searchProtocol, topNProtocol}
 }
 
 // parts are the subcommands of speed.
