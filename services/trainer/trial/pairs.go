@@ -15,7 +15,6 @@ import (
 // pairs are users with their items, both numbered in the order in which they came.
 type pairs struct {
 	users, items numbers
-	lists        [][]uint32
 }
 
 // numbers gives names numbers from 0.
