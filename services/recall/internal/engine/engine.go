@@ -6,7 +6,6 @@ package engine
 
 import (
 	"fmt"
-	"hash/maphash"
 	"math"
 	"sync"
 	"time"
@@ -40,8 +39,10 @@ func Defaults() Options {
 // for one goroutine.
 type Engine struct {
 	analyser *lexical.Analyser
-	seed     maphash.Seed
 	rooms    sync.Pool
+
+	// writers lets one writer in at a time. It is taken before mu, and held alone while a snapshot is written: those who ask go on.
+	writers sync.Mutex
 
 	mu        sync.RWMutex
 	catalogue *catalogue.Catalogue
@@ -69,7 +70,6 @@ func New(o Options) *Engine {
 	sessions.Sessions = o.Sessions
 	e := &Engine{
 		analyser:  lexical.NewAnalyser(),
-		seed:      maphash.MakeSeed(),
 		catalogue: catalogue.New(),
 		words:     lexical.New(lexical.Defaults()),
 		phrases:   complete.New(),
@@ -112,6 +112,8 @@ func (e *Engine) Apply(changes []Change) {
 }
 
 func (e *Engine) apply(changes []Change, documents []*lexical.Document) {
+	e.writers.Lock()
+	defer e.writers.Unlock()
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	dropped := false
@@ -167,12 +169,18 @@ const observeAtOnce = 64
 func (e *Engine) Observe(events []shop.Event) {
 	for len(events) > 0 {
 		n := min(observeAtOnce, len(events))
-		e.mu.Lock()
-		for i := range events[:n] {
-			e.observe(&events[i])
-		}
-		e.mu.Unlock()
+		e.observeAll(events[:n])
 		events = events[n:]
+	}
+}
+
+func (e *Engine) observeAll(events []shop.Event) {
+	e.writers.Lock()
+	defer e.writers.Unlock()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for i := range events {
+		e.observe(&events[i])
 	}
 }
 
@@ -182,7 +190,7 @@ var wishes = map[shop.EventKind]float64{
 }
 
 func (e *Engine) observe(event *shop.Event) {
-	if event.ID != "" && !e.seen.add(maphash.String(e.seed, event.ID)) {
+	if event.ID != "" && !e.seen.add(hashOf(event.ID)) {
 		return
 	}
 	if event.Kind == shop.Search && event.SearchTerm != "" {
@@ -190,7 +198,7 @@ func (e *Engine) observe(event *shop.Event) {
 		if asker == "" {
 			asker = string(event.Session)
 		}
-		e.phrases.Ask(event.SearchTerm, maphash.String(e.seed, asker), event.Time)
+		e.phrases.Ask(event.SearchTerm, hashOf(asker), event.Time)
 	}
 	wish := wishes[event.Kind]
 	kind, touched := history.KindOf(event.Kind)
@@ -276,6 +284,8 @@ func (e *Engine) SetNeighbours(source neighbour.Source) error {
 			return fmt.Errorf("item %d of %d has weight %v", item, len(source.IDs), source.Weights[i])
 		}
 	}
+	e.writers.Lock()
+	defer e.writers.Unlock()
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.neighbours = neighbour.New(e.catalogue, source)
