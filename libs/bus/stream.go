@@ -72,8 +72,10 @@ func (b *Bus) ensureStreams(ctx context.Context) error {
 			return fmt.Errorf("ensure bucket %s: %w", bucket, err)
 		}
 	}
-	if _, err := b.js.CreateOrUpdateObjectStore(ctx, jetstream.ObjectStoreConfig{Bucket: wire.BucketModels, Storage: jetstream.FileStorage}); err != nil {
-		return fmt.Errorf("ensure object store %s: %w", wire.BucketModels, err)
+	for _, bucket := range []string{wire.BucketModels, wire.BucketSnapshots} {
+		if _, err := b.js.CreateOrUpdateObjectStore(ctx, jetstream.ObjectStoreConfig{Bucket: bucket, Storage: jetstream.FileStorage}); err != nil {
+			return fmt.Errorf("ensure object store %s: %w", bucket, err)
+		}
 	}
 	return nil
 }
@@ -285,6 +287,21 @@ func (b *Bus) StreamInfo(ctx context.Context, stream string) (first, last, messa
 		err = fmt.Errorf("read the state of stream %s: %w", stream, err)
 	}
 	return first, last, messages, err
+}
+
+// StreamCreated returns when a stream was made: the sequences of another one of the same name mean nothing in it.
+func (b *Bus) StreamCreated(ctx context.Context, stream string) (created time.Time, err error) {
+	err = b.Ask(ctx, apiWait, func(ctx context.Context) error {
+		s, err := b.js.Stream(ctx, stream)
+		if err == nil {
+			created = s.CachedInfo().Created
+		}
+		return err
+	})
+	if err != nil {
+		err = fmt.Errorf("read when stream %s was made: %w", stream, err)
+	}
+	return created, err
 }
 
 // stream returns the handle of a stream, which is kept.

@@ -4,6 +4,8 @@ package wire
 // Subjects of the query corridor: request and reply, asked by the gateway alone.
 const (
 	SubjectRecall = "haggle.q.recall"
+	// SubjectShard and a shard, "2of4", name what recall asks its own instances by, when none holds all items.
+	SubjectShard = "haggle.q.shard."
 	// SubjectRank is answered by ranking; one per variant may follow it (".mlp").
 	SubjectRank = "haggle.q.rank"
 	// SubjectTrain asks the trainer for a run now; it answers at once with what it will do.
@@ -44,6 +46,8 @@ const (
 	// BucketModels is both the object store of model files and the key-value bucket of model cards.
 	BucketModels = "models"
 	BucketPlan   = "plan"
+	// BucketSnapshots is the object store of recall's own state; recall alone reads and writes it.
+	BucketSnapshots = "recall-snapshots"
 )
 
 // Headers of messages.

@@ -2,6 +2,7 @@ package recall
 
 import (
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/haggle-commerce/haggle/libs/shop"
@@ -15,6 +16,9 @@ type Config struct {
 	TrendingHalfLife time.Duration `flag:"trending-half-life" help:"after how long what shoppers want counts half for what is trending"`
 	PopularHalfLife  time.Duration `flag:"popular-half-life" help:"after how long what shoppers want counts half for what is popular"`
 	Workers          int           `flag:"workers" help:"how many requests are answered at once; 0 is two per core"`
+	Snapshots        string        `flag:"snapshots" help:"where the state is kept, so that a start takes seconds: a folder, bus for the object store that replicas share, or both, parted by a comma; empty keeps none"`
+	SnapshotEvery    time.Duration `flag:"snapshot-every" help:"how often the state is kept"`
+	Shard            string        `flag:"shard" help:"which part of the items this replica holds, by a hash of their ids: 0/4 is the first of four; empty holds all"`
 	Queue            int           `flag:"queue" help:"how many requests wait at most before others are refused; 0 takes the default of the bus"`
 }
 
@@ -24,7 +28,22 @@ func Default() Config {
 	return Config{
 		Shoppers: d.Shoppers, Sessions: d.Sessions,
 		TrendingHalfLife: d.TrendingHalfLife, PopularHalfLife: d.PopularHalfLife,
+		SnapshotEvery: time.Hour,
 	}
+}
+
+// maxShards bounds how many replicas one answer is gathered from.
+const maxShards = 64
+
+// shard returns which of how many parts of the items a replica holds: 0 of 1 is all.
+func (c *Config) shard() (shard, shards int, err error) {
+	if c.Shard == "" {
+		return 0, 1, nil
+	}
+	if _, err := fmt.Sscanf(c.Shard, "%d/%d", &shard, &shards); err != nil || shard < 0 || shard >= shards || shards > maxShards || c.Shard != fmt.Sprintf("%d/%d", shard, shards) {
+		return 0, 1, fmt.Errorf("must be as 0/4, the first below the second, of at most %d", maxShards)
+	}
+	return shard, shards, nil
 }
 
 // Check returns every fault, joined, each a [*shop.FieldError].
@@ -39,7 +58,22 @@ func (c Config) Check() error {
 	fault(c.Sessions < 1 || c.Sessions > 100_000_000, "sessions", "must be from 1 to 100000000")
 	fault(c.TrendingHalfLife < time.Minute, "trending-half-life", "must be at least 1m")
 	fault(c.PopularHalfLife < c.TrendingHalfLife, "popular-half-life", "must be at least trending-half-life")
+	fault(len(c.places()) > 0 && c.SnapshotEvery < 10*time.Second, "snapshot-every", "must be at least 10s")
+	if _, _, err := c.shard(); err != nil {
+		fault(true, "shard", err.Error())
+	}
 	fault(c.Workers < 0, "workers", "must not be negative")
 	fault(c.Queue < 0, "queue", "must not be negative")
 	return errors.Join(faults...)
+}
+
+// options are the engine's part of the configuration.
+func (c *Config) options() (engine.Options, error) {
+	o := engine.Options{
+		Shoppers: c.Shoppers, Sessions: c.Sessions,
+		TrendingHalfLife: c.TrendingHalfLife, PopularHalfLife: c.PopularHalfLife,
+	}
+	var err error
+	o.Shard, o.Shards, err = c.shard()
+	return o, err
 }

@@ -26,7 +26,7 @@ const retryPause = 200 * time.Millisecond
 // maxAhead is how far an event may lie ahead of when the stream took it: one from the next year would lead the trends until then.
 const maxAhead = 5 * time.Minute
 
-// follower reads one stream from its start and says when it has read what was there when it began.
+// follower reads one stream from where the state ends, without one from its start, and says when it has read what was there when it began.
 type follower struct {
 	door           *door
 	stream, filter string
@@ -46,10 +46,11 @@ func (f *follower) follow(ctx context.Context) error {
 	if !f.findEnd(ctx) {
 		return nil
 	}
-	f.check(0)
-	return f.door.kit.Bus.Follow(ctx, f.stream, f.filter, 1, func(batch []bus.Message) error {
+	from := f.door.keeper.from(f.stream)
+	f.check(from - 1)
+	return f.door.kit.Bus.Follow(ctx, f.stream, f.filter, from, func(batch []bus.Message) error {
 		meter := cost.Start()
-		f.take(batch)
+		f.door.keeper.taking(f.stream, batch[len(batch)-1].Seq, func() { f.take(batch) })
 		f.door.kit.Ledger.Other(meter.Stop())
 		f.door.metrics.followed.WithLabelValues(f.stream).Add(float64(len(batch)))
 		f.read += uint64(len(batch))

@@ -13,12 +13,13 @@ import (
 
 // metrics are what recall counts of itself. Labels are from closed sets.
 type metrics struct {
-	requests *prometheus.CounterVec
-	cpu      *prometheus.CounterVec
-	degraded *prometheus.CounterVec
-	followed *prometheus.CounterVec
-	rejected *prometheus.CounterVec
-	all      []prometheus.Collector
+	requests  *prometheus.CounterVec
+	cpu       *prometheus.CounterVec
+	degraded  *prometheus.CounterVec
+	followed  *prometheus.CounterVec
+	rejected  *prometheus.CounterVec
+	snapshots *prometheus.CounterVec
+	all       []prometheus.Collector
 }
 
 func newMetrics(registry prometheus.Registerer, e *engine.Engine) (*metrics, error) {
@@ -33,6 +34,7 @@ func newMetrics(registry prometheus.Registerer, e *engine.Engine) (*metrics, err
 	m.degraded = counter("degraded_total", "Answers for which a part was left out, by part and reason.", "reason")
 	m.followed = counter("followed_messages_total", "Messages read from a stream.", "stream")
 	m.rejected = counter("rejected_messages_total", "Messages and lines of a stream that could not be read.", "stream")
+	m.snapshots = counter("snapshots_total", "Snapshots of the state, by how writing them ended.", "outcome")
 	gauge := func(name, help string, value func(engine.Size) int) {
 		m.all = append(m.all, prometheus.NewGaugeFunc(
 			prometheus.GaugeOpts{Namespace: "haggle", Subsystem: "recall", Name: name, Help: help},

@@ -21,6 +21,7 @@ type door struct {
 	kit     service.Kit
 	engine  *engine.Engine
 	metrics *metrics
+	keeper  *keeper
 }
 
 // Run answers requests for candidates until ctx ends. It begins to when it has caught up with the catalogue and the events as
@@ -29,23 +30,35 @@ func Run(ctx context.Context, kit service.Kit, c Config) error {
 	if err := c.Check(); err != nil {
 		return err
 	}
-	d := &door{kit: kit, engine: engine.New(engine.Options{
-		Shoppers: c.Shoppers, Sessions: c.Sessions,
-		TrendingHalfLife: c.TrendingHalfLife, PopularHalfLife: c.PopularHalfLife,
-	})}
-	var err error
+	o, err := c.options()
+	if err != nil {
+		return fmt.Errorf("run recall: %w", err)
+	}
+	d := &door{kit: kit}
+	d.keeper = newKeeper(d, &c, o)
+	catalogue := newFollower(d, wire.StreamCatalog, wire.SubjectItems, d.applyItems)
+	events := newFollower(d, wire.StreamEvents, wire.SubjectEvents, d.observeEvents)
+	d.engine = d.keeper.restore(ctx)
 	if d.metrics, err = newMetrics(kit.Metrics, d.engine); err != nil {
 		return fmt.Errorf("run recall: %w", err)
 	}
 	defer d.metrics.unregister(kit.Metrics)
 
-	catalogue := newFollower(d, wire.StreamCatalog, wire.SubjectItems, d.applyItems)
-	events := newFollower(d, wire.StreamEvents, wire.SubjectEvents, d.observeEvents)
 	group, life := errgroup.WithContext(ctx)
 	group.Go(func() error { return catalogue.follow(life) })
 	group.Go(func() error { return events.follow(life) })
 	group.Go(func() error { return d.watchNeighbours(life) })
 	group.Go(func() error { return d.watchRecipe(life) })
+	group.Go(func() error {
+		for _, f := range []*follower{catalogue, events} {
+			select {
+			case <-f.caughtUp:
+			case <-life.Done():
+				return nil
+			}
+		}
+		return d.keeper.keep(life)
+	})
 	group.Go(func() error {
 		for _, f := range []*follower{catalogue, events} {
 			select {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -38,11 +39,18 @@ func start(t *testing.T, before func(b *bus.Bus)) *house {
 	if before != nil {
 		before(h.bus)
 	}
-	ctx, stop := context.WithCancel(t.Context())
+	h.run(t, Default())
+	return h
+}
+
+// run runs recall until the test ends, or until what it returns is called.
+func (h *house) run(t *testing.T, c Config) (stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
-	go func() { ended <- Run(ctx, h.kit, Default()) }()
-	t.Cleanup(func() {
-		stop()
+	go func() { ended <- Run(ctx, h.kit, c) }()
+	stop = sync.OnceFunc(func() {
+		cancel()
 		select {
 		case err := <-ended:
 			if err != nil {
@@ -52,7 +60,8 @@ func start(t *testing.T, before func(b *bus.Bus)) *house {
 			t.Error("Run does not end")
 		}
 	})
-	return h
+	t.Cleanup(stop)
+	return stop
 }
 
 func (h *house) ask(t *testing.T, request *wire.RecallRequest) (*wire.RecallReply, error) {

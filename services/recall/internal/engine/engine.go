@@ -28,6 +28,8 @@ type Options struct {
 	Shoppers, Sessions int
 	// TrendingHalfLife and PopularHalfLife are after how long a wish counts half.
 	TrendingHalfLife, PopularHalfLife time.Duration
+	// Shard of Shards is the part of the items that the engine is told of; others are known from events alone. 0 or 1 shards is all.
+	Shard, Shards int
 }
 
 // Defaults returns options for a shop of a million items: at most some 400 MB for shoppers and sessions, and far less in most.
