@@ -168,14 +168,7 @@ func (q *question) complete() {
 		limit = 10
 	}
 	e := q.engine
-	q.reply.Completions = e.phrases.Complete(q.request.Query, min(limit, 100), q.now, func(query string) bool {
-		for _, w := range lexical.Words(query) {
-			if !w.Optional && !e.words.Known(w) {
-				return false
-			}
-		}
-		return true
-	})
+	q.reply.Completions = e.phrases.Complete(q.request.Query, min(limit, 100), q.now, e.understood)
 	q.stage("complete", 0, len(q.reply.Completions))
 }
 

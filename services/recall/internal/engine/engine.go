@@ -18,6 +18,7 @@ import (
 	"github.com/haggle-commerce/haggle/services/recall/internal/lexical"
 	"github.com/haggle-commerce/haggle/services/recall/internal/neighbour"
 	"github.com/haggle-commerce/haggle/services/recall/internal/session"
+	"github.com/haggle-commerce/haggle/services/recall/internal/synonym"
 	"github.com/haggle-commerce/haggle/services/recall/internal/top"
 	"github.com/haggle-commerce/haggle/services/recall/internal/trend"
 )
@@ -30,6 +31,8 @@ type Options struct {
 	TrendingHalfLife, PopularHalfLife time.Duration
 	// Shard of Shards is the part of the items that the engine is told of; others are known from events alone. 0 or 1 shards is all.
 	Shard, Shards int
+	// Synonyms may be nil.
+	Synonyms *synonym.Rules
 }
 
 // Defaults returns options for a shop of a million items: at most some 400 MB for shoppers and sessions, and far less in most.
@@ -49,6 +52,7 @@ type Engine struct {
 	mu        sync.RWMutex
 	catalogue *catalogue.Catalogue
 	words     *lexical.Index
+	synonyms  *synonym.Rules
 	phrases   *complete.Book
 	// phraseIDs are the numbers of each item's phrases, by slot.
 	phraseIDs [][]uint32
@@ -74,6 +78,7 @@ func New(o Options) *Engine {
 		analyser:  lexical.NewAnalyser(),
 		catalogue: catalogue.New(),
 		words:     lexical.New(lexical.Defaults()),
+		synonyms:  o.Synonyms,
 		phrases:   complete.New(),
 		cold:      explore.New(),
 		table:     tableOf(nil),

@@ -12,7 +12,6 @@ import (
 	"github.com/haggle-commerce/haggle/services/recall/internal/blend"
 	"github.com/haggle-commerce/haggle/services/recall/internal/catalogue"
 	"github.com/haggle-commerce/haggle/services/recall/internal/history"
-	"github.com/haggle-commerce/haggle/services/recall/internal/lexical"
 	"github.com/haggle-commerce/haggle/services/recall/internal/session"
 	"github.com/haggle-commerce/haggle/services/recall/internal/tally"
 	"github.com/haggle-commerce/haggle/services/recall/internal/top"
@@ -261,7 +260,7 @@ func (q *question) offer(ch blend.Channel, weight float32, k int) {
 
 // lexical offers what matches the query of the page.
 func (q *question) lexical(weight float32) {
-	words := lexical.Words(q.request.Query)
+	words := q.engine.read(q.request.Language, q.request.Query)
 	if len(words) == 0 {
 		return
 	}

@@ -3,7 +3,6 @@ package engine
 import (
 	"math"
 	"slices"
-	"strings"
 
 	"github.com/haggle-commerce/haggle/libs/shop"
 	"github.com/haggle-commerce/haggle/libs/wire"
@@ -54,7 +53,7 @@ func (q *question) search() error {
 			way = byPopularity
 		}
 	} else {
-		m.words = lexical.Words(query)
+		m.words = q.engine.read(q.request.Language, query)
 		q.spell(&m)
 		q.find(&m, way)
 	}
@@ -75,32 +74,6 @@ func (q *question) search() error {
 	return nil
 }
 
-// spell corrects words that no item holds.
-func (q *question) spell(m *matches) {
-	if q.request.Spell == "off" {
-		return
-	}
-	corrected := make([]lexical.Word, len(m.words))
-	changed := false
-	for i, w := range m.words {
-		corrected[i] = w
-		if better, ok := q.engine.words.Correct(w); ok {
-			corrected[i], changed = better, true
-		}
-	}
-	if !changed {
-		return
-	}
-	texts := make([]string, len(corrected))
-	for i := range corrected {
-		texts[i] = corrected[i].Text
-	}
-	q.reply.CorrectedQuery = strings.Join(texts, " ")
-	if q.request.Spell != "suggest" {
-		m.words = lexical.Words(q.reply.CorrectedQuery)
-	}
-}
-
 // find sets hits to the result of the query. All words have to be there; some may be missing, but at most half, and any beyond three, when too few items
 // hold all: those stand behind the others. When nothing is found so, the result is what holds the most words, and the reply says so.
 func (q *question) find(m *matches, way order) {
@@ -110,6 +83,9 @@ func (q *question) find(m *matches, way order) {
 	m.required = requiredOf(m.words)
 	floor := min((m.required+1)/2, most)
 	counts := q.match(m, floor)
+	if counts[m.required] < pageful && q.doubt(m, counts[m.required]) {
+		counts = q.match(m, floor)
+	}
 	m.least = floor
 	for least, sum := m.required, 0; least >= floor; least-- {
 		sum += counts[least]
@@ -135,31 +111,6 @@ func (q *question) find(m *matches, way order) {
 			q.hits.Clear(s)
 		}
 	}
-}
-
-// expansion says what was looked for when not all words had to be there: those that any item holds, all of them if the others are
-// what was missing, else any.
-func (q *question) expansion(m *matches) string {
-	var known []string
-	for _, w := range m.words {
-		if !w.Optional && q.engine.words.Known(w) {
-			known = append(known, w.Text)
-		}
-	}
-	if m.least == len(known) {
-		return strings.Join(known, " ")
-	}
-	return strings.Join(known, " OR ")
-}
-
-func requiredOf(words []lexical.Word) int {
-	n := 0
-	for _, w := range words {
-		if !w.Optional {
-			n++
-		}
-	}
-	return n
 }
 
 func sumFrom(counts [lexical.MaxWords + 1]int, least int) int {

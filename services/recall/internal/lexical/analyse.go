@@ -185,10 +185,16 @@ func (p *Params) saturate(w float32) float32 { return w * (p.K1 + 1) / (p.K1 + w
 type Word struct {
 	// Text is the word as it was typed, folded; Stem is what is looked up.
 	Text, Stem string
-	// Also are further stems that stand for the word: an item that holds any of them, or Stem, holds the word.
-	Also []string
+	// Forms are other stems that stand for the word: an item that holds any of them, or Stem, holds the word.
+	Forms []Form
 	// Optional words add to the score but need not be there.
 	Optional bool
+}
+
+// Form is another stem for a word, with what it counts against the word itself, above 0 and at most 1.
+type Form struct {
+	Stem   string
+	Weight float32
 }
 
 // MaxWords is how many words of a query count; the others are left out.

@@ -247,6 +247,25 @@ func TestCorrect(t *testing.T) {
 	}
 }
 
+func TestSimilar(t *testing.T) {
+	x, analyser := New(Defaults()), NewAnalyser()
+	for i, title := range []string{"Mouse", "Mouse", "House", "Moose", "Mouses pad", "Mosaic"} {
+		x.Put(catalogue.Slot(i), analyser.Analyse(&shop.Item{Title: title}))
+	}
+	for edits, want := range map[int]string{1: "moose 1 1,mouse 3 0", 2: "moose 1 1,mouse 3 0"} {
+		var got []string
+		for _, e := range x.Similar(nil, "mouse", edits) {
+			got = append(got, fmt.Sprint(e.Stem, " ", e.Items, " ", e.Edits))
+		}
+		if strings.Join(got, ",") != want {
+			t.Errorf("Similar(mouse, %d) = %v, want %v", edits, got, want)
+		}
+	}
+	if x.Items("mouse") != 3 || x.Items("nothing") != 0 {
+		t.Errorf("%d items hold mouse, want 3", x.Items("mouse"))
+	}
+}
+
 // TestDistanceEqualsNaive compares with the recurrence, written down as it is defined.
 func TestDistanceEqualsNaive(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
@@ -396,7 +415,7 @@ func TestFurtherStemsStandForTheWord(t *testing.T) {
 		x.Put(catalogue.Slot(i), analyser.Analyse(&shop.Item{Title: title}))
 	}
 	var sc Scratch
-	words := []Word{{Text: "tv", Stem: "tv", Also: []string{"television", "tv", "telly", "television"}}, {Text: "stand", Stem: "stand"}}
+	words := []Word{{Text: "tv", Stem: "tv", Forms: []Form{{"television", 1}, {"tv", 1}, {"telly", 1}, {"television", 1}}}, {Text: "stand", Stem: "stand"}}
 	if required := x.Search(&sc, words, 2); required != 2 {
 		t.Errorf("%d words are required, want 2", required)
 	}
@@ -407,7 +426,7 @@ func TestFurtherStemsStandForTheWord(t *testing.T) {
 	if sc.Matched(2) != 2 {
 		t.Errorf("an item with both forms matches %d words, want 2", sc.Matched(2))
 	}
-	if !x.Known(Word{Stem: "telly", Also: []string{"tv"}}) || x.Known(Word{Stem: "telly"}) {
+	if !x.Known(Word{Stem: "telly", Forms: []Form{{"tv", 1}}}) || x.Known(Word{Stem: "telly"}) {
 		t.Error("a word is known by any of its stems")
 	}
 }

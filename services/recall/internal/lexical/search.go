@@ -48,7 +48,10 @@ func (sc *Scratch) reset(size int) {
 type step struct {
 	terms    []termID
 	postings int
-	bit      uint32
+	// df is how many items hold the word, 0 when each term counts for itself. The forms of a word are as common as all of them
+	// together: else a rare one would count for more than the word.
+	df  int
+	bit uint32
 }
 
 // Search finds the items that hold at least least of the words that are not optional, and scores them by all words. It leaves
@@ -65,6 +68,9 @@ func (x *Index) Search(sc *Scratch, words []Word, least int) (required int) {
 		for _, id := range st.terms {
 			st.postings += len(x.terms[id].slots)
 		}
+		if len(words[i].Forms) > 0 {
+			st.df = min(st.postings, x.count)
+		}
 		sc.plan = append(sc.plan, st)
 	}
 	// Rare words first: what is not found by the first ones cannot hold enough words, so the long lists only update.
@@ -75,9 +81,9 @@ func (x *Index) Search(sc *Scratch, words []Word, least int) (required int) {
 	for i := range sc.plan {
 		for _, id := range sc.plan[i].terms {
 			if sc.plan[i].bit == 0 || i > required-least {
-				x.update(sc, &x.terms[id], sc.plan[i].bit)
+				x.update(sc, &x.terms[id], &sc.plan[i])
 			} else {
-				x.extend(sc, &x.terms[id], sc.plan[i].bit)
+				x.extend(sc, &x.terms[id], &sc.plan[i])
 			}
 		}
 	}
@@ -108,19 +114,20 @@ func (x *Index) lookUp(stem string) []termID {
 // lookUpAll returns the terms that stand for a word, each once.
 func (x *Index) lookUpAll(w *Word) []termID {
 	terms := x.lookUp(w.Stem)
-	for i, stem := range w.Also {
-		if stem == w.Stem || slices.Contains(w.Also[:i], stem) {
+	for i, form := range w.Forms {
+		same := func(other Form) bool { return other.Stem == form.Stem }
+		if form.Stem == w.Stem || slices.ContainsFunc(w.Forms[:i], same) {
 			continue
 		}
 		// The list of a character belongs to the index: what is appended goes into a copy.
-		terms = append(terms[:len(terms):len(terms)], x.lookUp(stem)...)
+		terms = append(terms[:len(terms):len(terms)], x.lookUp(form.Stem)...)
 	}
 	return terms
 }
 
 // extend adds the term to the scores of all its items.
-func (x *Index) extend(sc *Scratch, t *term, bit uint32) {
-	weight := idf(x.count, len(t.slots))
+func (x *Index) extend(sc *Scratch, t *term, st *step) {
+	bit, weight := st.bit, idf(x.count, cmp.Or(st.df, len(t.slots)))
 	weights := t.weights[:len(t.slots)]
 	for i, s := range t.slots {
 		c := &sc.cells[s]
@@ -133,8 +140,8 @@ func (x *Index) extend(sc *Scratch, t *term, bit uint32) {
 }
 
 // update adds the term to the scores of items that were found already.
-func (x *Index) update(sc *Scratch, t *term, bit uint32) {
-	weight := idf(x.count, len(t.slots))
+func (x *Index) update(sc *Scratch, t *term, st *step) {
+	bit, weight := st.bit, idf(x.count, cmp.Or(st.df, len(t.slots)))
 	if len(sc.Hits)*16 < len(t.slots) {
 		for _, s := range sc.Hits {
 			if at, ok := slices.BinarySearch(t.slots, s); ok {
@@ -191,7 +198,7 @@ func (x *Index) Like(sc *Scratch, s catalogue.Slot) {
 			room += len(t.slots)
 			continue
 		}
-		x.extend(sc, t, 1)
+		x.extend(sc, t, &step{bit: 1})
 	}
 	if i := slices.Index(sc.Hits, s); i >= 0 {
 		sc.cells[s] = cell{}

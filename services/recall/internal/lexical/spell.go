@@ -1,6 +1,10 @@
 package lexical
 
-import "math/bits"
+import (
+	"math/bits"
+	"slices"
+	"strings"
+)
 
 // Limits of spelling correction.
 const (
@@ -9,6 +13,47 @@ const (
 	// maxSpell is the longest word that is corrected.
 	maxSpell = 32
 )
+
+// Entry is a stem of the dictionary.
+type Entry struct {
+	// Stem is what is looked up, Surface a form of it that is shown. They belong to the index and hold until its next change.
+	Stem, Surface string
+	// Items is how many items hold it, one at least.
+	Items int
+	// Edits is how many edits away it is from the word that was asked for.
+	Edits int
+}
+
+// Items returns how many items hold a stem. For one character of a script without spaces it is the sum over the pairs that hold it.
+func (x *Index) Items(stem string) (n int) {
+	for _, id := range x.lookUp(stem) {
+		n += len(x.terms[id].slots)
+	}
+	return n
+}
+
+// Similar appends the stems that are at most edits (1 or 2: insert, delete, replace, swap neighbours; no substring edited twice) away
+// from word and begin with the same character, in the order of their bytes. Words of other scripts than alphabets, and of more than 32
+// characters, have none.
+func (x *Index) Similar(dst []Entry, word string, edits int) []Entry {
+	begin, target := len(dst), []rune(word)
+	if len(target) == 0 || len(target) > maxSpell || !correctable(word) || edits < 1 || edits > 2 {
+		return dst
+	}
+	set := letters(word)
+	for _, id := range x.byLetter[target[0]] {
+		t := &x.terms[id]
+		// One edit changes at most two letters of the set.
+		if bits.OnesCount32(t.letters^set) > 2*edits || !correctable(t.stem) {
+			continue
+		}
+		if d := distance(target, t.stem, edits); d <= edits {
+			dst = append(dst, Entry{Stem: t.stem, Surface: t.surface, Items: len(t.slots), Edits: d})
+		}
+	}
+	slices.SortFunc(dst[begin:], func(a, b Entry) int { return strings.Compare(a.Stem, b.Stem) })
+	return dst
+}
 
 // Correct returns the word of the dictionary that was most likely meant: of those with the same first letter and the fewest
 // edits (insert, delete, replace, swap neighbours) the one that most items hold, of equal ones the first by alphabet. It

@@ -1,0 +1,91 @@
+package engine
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/haggle-commerce/haggle/services/recall/internal/lexical"
+	"github.com/haggle-commerce/haggle/services/recall/internal/query"
+)
+
+// read takes a query apart.
+func (e *Engine) read(language, text string) []lexical.Word {
+	return query.Words(e.words, e.synonyms, language, text)
+}
+
+// holding returns a function that counts the items which hold all of some words, whatever the filter.
+func (q *question) holding() func([]lexical.Word) int {
+	return func(words []lexical.Word) int {
+		if len(words) == 0 {
+			return 0
+		}
+		q.engine.words.Search(&q.words, words, len(words))
+		return len(q.words.Hits)
+	}
+}
+
+// spell corrects words that no item holds.
+func (q *question) spell(m *matches) {
+	if q.request.Spell == "off" {
+		return
+	}
+	corrected, changed := query.Correct(q.engine.words, m.words, q.holding())
+	if !changed {
+		return
+	}
+	q.reply.CorrectedQuery = query.Text(corrected)
+	if q.request.Spell != "suggest" {
+		m.words = q.engine.read(q.request.Language, q.reply.CorrectedQuery)
+	}
+}
+
+// doubt lets another word stand beside one that few items hold, when so few items were found that it is probably a misspelling. A query
+// that the filter alone empties is not in doubt. It reports whether the words have to be searched again.
+func (q *question) doubt(m *matches, found int) (again bool) {
+	if q.request.Spell == "off" || q.reply.CorrectedQuery != "" || (found > 0 && !q.selection.All()) {
+		return false
+	}
+	holding := q.holding()
+	doubted, meant, ok := query.Doubt(q.engine.words, m.words, func(words []lexical.Word) int {
+		again = true
+		return holding(words)
+	})
+	if !ok {
+		return again
+	}
+	q.reply.CorrectedQuery = query.Text(meant)
+	if q.request.Spell != "suggest" {
+		m.words = doubted
+	}
+	return again
+}
+
+// expansion says what was looked for when not all words had to be there: those that any item holds, all of them if the others are
+// what was missing, else any.
+func (q *question) expansion(m *matches) string {
+	var known []string
+	for _, w := range m.words {
+		if !w.Optional && query.Known(q.engine.words, w) {
+			known = append(known, w.Text)
+		}
+	}
+	if m.least == len(known) {
+		return strings.Join(known, " ")
+	}
+	return strings.Join(known, " OR ")
+}
+
+// understood reports whether items hold all words of a query that matter.
+func (e *Engine) understood(text string) bool {
+	return !slices.ContainsFunc(e.read("", text), func(w lexical.Word) bool { return !w.Optional && !query.Known(e.words, w) })
+}
+
+func requiredOf(words []lexical.Word) int {
+	n := 0
+	for _, w := range words {
+		if !w.Optional {
+			n++
+		}
+	}
+	return n
+}
