@@ -198,7 +198,7 @@ func (d *desk) assemble(k *keys, a *ask, id token.ID, w *work) {
 	}
 	r.Results, r.Facets = w.results, facets(&w.recall)
 	r.TotalSize = max(int(w.recall.GetTotal()), len(w.ids))
-	r.CorrectedQuery, r.Model = w.recall.GetCorrectedQuery(), w.rank.GetModel()
+	r.CorrectedQuery, r.QueryExpansion, r.Model = w.recall.GetCorrectedQuery(), w.recall.GetQueryExpansion(), w.rank.GetModel()
 	r.NextPageToken = a.nextPage(k, w.shown, r.TotalSize, len(picks), r.Model)
 	attribution := token.Attribution{Request: id, Made: a.begin, Placement: shop.Placement(a.placement), Model: r.Model, Items: w.shown}
 	if a.shopper != "" {

@@ -212,9 +212,12 @@ func (s *storefront) results(w http.ResponseWriter, r *http.Request) {
 		Shell: s.shell(r, title, query), Shelf: s.asShelf(answer, "search", title, "", "search “"+title+"”"),
 		Total: answer.TotalSize, Page: at, Corrected: answer.CorrectedQuery,
 	}
+	if answer.QueryExpansion != "" {
+		view.Note = "Few products hold all of these words: behind them stand those with " + answer.QueryExpansion + "."
+	}
 	for _, name := range answer.Degraded {
 		if strings.HasSuffix(name, ":relaxed") {
-			view.Note = "Nothing has all of these words; these come close."
+			view.Note = "No product holds all of these words: showing those with " + answer.QueryExpansion + "."
 		}
 	}
 	for _, o := range orders {

@@ -3,10 +3,12 @@ package recall
 import (
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/haggle-commerce/haggle/libs/shop"
 	"github.com/haggle-commerce/haggle/services/recall/internal/engine"
+	"github.com/haggle-commerce/haggle/services/recall/internal/synonym"
 )
 
 // Config says how much is remembered and how fast it fades.
@@ -19,6 +21,7 @@ type Config struct {
 	Snapshots        string        `flag:"snapshots" help:"where the state is kept, so that a start takes seconds: a folder, bus for the object store that replicas share, or both, parted by a comma; empty keeps none"`
 	SnapshotEvery    time.Duration `flag:"snapshot-every" help:"how often the state is kept"`
 	Shard            string        `flag:"shard" help:"which part of the items this replica holds, by a hash of their ids: 0/4 is the first of four; empty holds all"`
+	Synonyms         string        `flag:"synonyms" help:"a file of rules, one a line: a, b for words that find one another, a => b for one that also finds the other, a -> b for one that is replaced; empty has none"`
 	Queue            int           `flag:"queue" help:"how many requests wait at most before others are refused; 0 takes the default of the bus"`
 }
 
@@ -74,6 +77,26 @@ func (c *Config) options() (engine.Options, error) {
 		TrendingHalfLife: c.TrendingHalfLife, PopularHalfLife: c.PopularHalfLife,
 	}
 	var err error
-	o.Shard, o.Shards, err = c.shard()
+	if o.Shard, o.Shards, err = c.shard(); err != nil {
+		return o, err
+	}
+	o.Synonyms, err = readSynonyms(c.Synonyms)
 	return o, err
+}
+
+// readSynonyms reads the rules of a file; no file has none.
+func readSynonyms(path string) (*synonym.Rules, error) {
+	if path == "" {
+		return nil, nil
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("read synonyms: %w", err)
+	}
+	defer file.Close()
+	rules, err := synonym.Parse(file)
+	if err != nil {
+		return nil, fmt.Errorf("read synonyms: %s: %w", path, err)
+	}
+	return rules, nil
 }

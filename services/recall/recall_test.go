@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -323,5 +325,28 @@ func TestConfigCheck(t *testing.T) {
 	}
 	if err := Run(t.Context(), service.Kit{}, bad); err == nil {
 		t.Error("Run takes a bad configuration")
+	}
+}
+
+func TestSynonymsAreRead(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "synonyms.txt")
+	for text, want := range map[string]string{"sofa, couch\n": "", "sofa, couch\nalone\n": "synonyms.txt: line 2: "} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		c := Default()
+		c.Synonyms = path
+		o, err := c.options()
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %q", text, err, want)
+		}
+		if err == nil && o.Synonyms.Len() != 2 {
+			t.Errorf("%d rules, want 2", o.Synonyms.Len())
+		}
+	}
+	c := Default()
+	c.Synonyms = path + ".none"
+	if _, err := c.options(); err == nil {
+		t.Error("a file that is not there is no fault")
 	}
 }

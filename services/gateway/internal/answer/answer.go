@@ -19,6 +19,7 @@ type Answer struct {
 	TotalSize        int      `json:"total_size" doc:"How many items match in all."`
 	NextPageToken    string   `json:"next_page_token,omitempty" doc:"Asks for the next page; left out on the last."`
 	CorrectedQuery   string   `json:"corrected_query,omitempty" doc:"What was answered instead of what was typed, or a suggestion."`
+	QueryExpansion   string   `json:"query_expansion,omitempty" doc:"What was looked for when too few items held all words: those of them that count, or any of several between OR."`
 	Degraded         []string `json:"degraded" doc:"The parts that were left out and why, such as rank:late; empty when all is well."`
 	Model            string   `json:"model,omitempty" doc:"The model that ordered the results."`
 	TookMillis       float64  `json:"took_ms"`
@@ -125,6 +126,9 @@ func (a *Answer) AppendJSON(b []byte) []byte {
 	}
 	if a.CorrectedQuery != "" {
 		b = AppendText(append(b, `,"corrected_query":`...), a.CorrectedQuery)
+	}
+	if a.QueryExpansion != "" {
+		b = AppendText(append(b, `,"query_expansion":`...), a.QueryExpansion)
 	}
 	if a.Model != "" {
 		b = AppendText(append(b, `,"model":`...), a.Model)

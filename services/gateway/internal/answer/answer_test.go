@@ -22,6 +22,7 @@ var update = flag.Bool("update", false, "write the golden files anew")
 func sample() *Answer {
 	return &Answer{
 		RequestID: "01ARYZ6S410000000000000000", AttributionToken: "AQ", TotalSize: 214, NextPageToken: "AR", CorrectedQuery: "jacket \"<b>\"",
+		QueryExpansion: "rain OR jacket",
 		Degraded: []string{"rank:late"}, Model: "ranker-1a2b", TookMillis: 18.25,
 		Results: []Result{
 			{ID: "sku-1", Score: 0.83, Position: 1, Item: json.RawMessage(`{"id":"sku-1","title":"Jacket"}`), Reasons: []Reason{{Code: "match"}, {Code: "bought_together", ItemIDs: []string{"sku-9"}}}},
