@@ -101,5 +101,5 @@ func protocols() []measurement {
 
 // parts are the subcommands of speed.
 func parts() []measurement {
-	return []measurement{vectorSpeed}
+	return []measurement{vectorSpeed, engineSpeed}
 }

@@ -195,3 +195,10 @@ func hashOf(text string) uint64 {
 	}
 	return h
 }
+
+// CatalogueBytes is the memory that the catalogue takes. It looks at every value.
+func (e *Engine) CatalogueBytes() int {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	return e.catalogue.Memory().Total()
+}

@@ -1,0 +1,328 @@
+package trial
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/haggle-commerce/haggle/libs/cost"
+	"github.com/haggle-commerce/haggle/libs/shop"
+	"github.com/haggle-commerce/haggle/libs/wire"
+	"github.com/haggle-commerce/haggle/services/recall/internal/engine"
+	"github.com/haggle-commerce/haggle/services/recall/internal/snapshot"
+)
+
+// EngineOptions say what is measured.
+type EngineOptions struct {
+	// Items is how many there are, Events how many clicks are told, Queries how many requests of each kind are timed.
+	Items, Events, Queries int
+	// Updates is how many items are changed per second while requests are answered.
+	Updates int
+	Seed    uint64
+}
+
+// DefaultEngineOptions returns the size that the targets are stated for.
+func DefaultEngineOptions() EngineOptions {
+	return EngineOptions{Items: 1_000_000, Events: 1_000_000, Queries: 2000, Updates: 5000, Seed: 1}
+}
+
+// Check returns what is wrong with the options.
+func (o EngineOptions) Check() error {
+	switch {
+	case o.Items < 100 || o.Items > 20_000_000:
+		return fmt.Errorf("%d items, must be from 100 to 20,000,000", o.Items)
+	case o.Events < 0 || o.Updates < 1:
+		return fmt.Errorf("%d events and %d updates, must not be negative, and 1 update at least", o.Events, o.Updates)
+	case o.Queries < 100:
+		return fmt.Errorf("%d queries, must be 100 at least", o.Queries)
+	}
+	return nil
+}
+
+// EngineFigures are what the whole engine costs. Times in us are CPU time of one thread, those that end in _wall_us are of the clock on
+// the wall; bytes are per item.
+type EngineFigures struct {
+	MedianMicros    float64 `json:"median_us"`
+	P99Micros       float64 `json:"p99_us"`
+	FacetMedian     float64 `json:"facet_filter_median_us"`
+	FacetP99        float64 `json:"facet_filter_p99_us"`
+	RecommendMedian float64 `json:"recommend_median_us"`
+	RecommendP99    float64 `json:"recommend_p99_us"`
+	QuietP99        float64 `json:"quiet_p99_wall_us"`
+	UpdatedP99      float64 `json:"updated_p99_wall_us"`
+	UpdatesPerS     float64 `json:"updates_per_s"`
+	UpdateCPU       float64 `json:"update_cpu_us"`
+	BuildSeconds    float64 `json:"build_cpu_s"`
+	RSSMiB          float64 `json:"rss_mib"`
+	HeapMiB         float64 `json:"heap_mib"`
+	BytesPerItem    float64 `json:"bytes_per_item"`
+	CatalogueBytes  float64 `json:"catalogue_bytes_per_item"`
+	SnapshotMiB     float64 `json:"snapshot_mib"`
+	SnapshotWrite   float64 `json:"snapshot_write_s"`
+	SnapshotOpen    float64 `json:"snapshot_open_s"`
+	Items           int     `json:"items"`
+}
+
+// Engine measures the whole engine on a generated shop: titles of eight words by Zipf's law, a brand, a category of two levels, a price
+// and three attributes, and events on items by Zipf's law. Search is for three words of a title, without a word in ten.
+func Engine(ctx context.Context, o EngineOptions, progress func(string)) (*EngineFigures, error) {
+	if err := o.Check(); err != nil {
+		return nil, err
+	}
+	g := newGenerator(o)
+	e := engine.New(engine.Defaults())
+	f := &EngineFigures{Items: o.Items}
+	begin := cost.ProcessCPU()
+	for at := 0; at < o.Items; at += 1000 {
+		var changes []engine.Change
+		for i := at; i < min(at+1000, o.Items); i++ {
+			it := g.item(i)
+			changes = append(changes, engine.Change{ID: it.ID, Item: it})
+		}
+		e.Apply(changes)
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		if at%100_000 == 0 {
+			progress(fmt.Sprintf("%d of %d items", at, o.Items))
+		}
+	}
+	f.BuildSeconds = (cost.ProcessCPU() - begin).Seconds()
+	for at := 0; at < o.Events; at += 1000 {
+		e.Observe(g.events(at, min(at+1000, o.Events)))
+	}
+	debug.FreeOSMemory()
+	var memory runtime.MemStats
+	runtime.ReadMemStats(&memory)
+	f.HeapMiB = float64(memory.HeapAlloc) / (1 << 20)
+	f.RSSMiB = residentMiB()
+	f.BytesPerItem = float64(memory.HeapAlloc) / float64(o.Items)
+	f.CatalogueBytes = float64(e.CatalogueBytes()) / float64(o.Items)
+
+	progress("searching")
+	var err error
+	ask := func(request func() *wire.RecallRequest) (cpu, wall []float64) {
+		for range o.Queries {
+			r := request()
+			reply := &wire.RecallReply{}
+			start, meter := time.Now(), cost.Start()
+			fault := e.Answer(r, reply, g.now, &meter)
+			meter.Stop()
+			used := time.Duration(0)
+			for _, stage := range reply.Stages {
+				used += time.Duration(stage.CpuNanos)
+			}
+			if fault != nil {
+				err = fault
+			}
+			cpu, wall = append(cpu, micros(used)), append(wall, micros(time.Since(start)))
+		}
+		slices.Sort(cpu)
+		slices.Sort(wall)
+		return cpu, wall
+	}
+	ask(g.search) // warm
+	cpu, wall := ask(g.search)
+	f.MedianMicros, f.P99Micros, f.QuietP99 = quantile(cpu, .5), quantile(cpu, .99), quantile(wall, .99)
+	cpu, _ = ask(g.faceted)
+	f.FacetMedian, f.FacetP99 = quantile(cpu, .5), quantile(cpu, .99)
+	cpu, _ = ask(g.recommend)
+	f.RecommendMedian, f.RecommendP99 = quantile(cpu, .5), quantile(cpu, .99)
+
+	progress("searching while items change")
+	end, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		f.UpdatesPerS, f.UpdateCPU = update(e, o, end)
+	}()
+	_, wall = ask(g.search)
+	for began := time.Now(); time.Since(began) < 2*time.Second; {
+		_, more := ask(g.search)
+		wall = append(wall, more...)
+	}
+	close(end)
+	<-done
+	slices.Sort(wall)
+	f.UpdatedP99 = quantile(wall, .99)
+	if err != nil {
+		return nil, err
+	}
+	progress("writing and opening a snapshot")
+	return f, f.snapshot(e)
+}
+
+// update changes items at the rate that is asked for until end is closed, and returns the rate that was reached and the CPU time per
+// change.
+func update(e *engine.Engine, o EngineOptions, end chan struct{}) (perSecond, cpuMicros float64) {
+	const beats = 100
+	g := newGenerator(o)
+	r := rand.New(rand.NewPCG(o.Seed, 77))
+	tick := time.NewTicker(time.Second / beats)
+	defer tick.Stop()
+	begin, used, n := time.Now(), time.Duration(0), 0
+	for {
+		select {
+		case <-end:
+			return float64(n) / time.Since(begin).Seconds(), micros(used) / float64(max(1, n))
+		case <-tick.C:
+		}
+		due := int(time.Since(begin).Seconds()*float64(o.Updates)) - n
+		var changes []engine.Change
+		for range due {
+			it := g.item(r.IntN(o.Items))
+			it.Price *= 1.1
+			if r.IntN(4) == 0 {
+				it.Title += " new"
+			}
+			changes = append(changes, engine.Change{ID: it.ID, Item: it})
+		}
+		meter := cost.Start()
+		e.Apply(changes)
+		used += meter.Stop()
+		n += due
+	}
+}
+
+func (f *EngineFigures) snapshot(e *engine.Engine) error {
+	var file bytes.Buffer
+	begin := time.Now()
+	w, err := snapshot.NewWriter(&file, snapshot.Header{Settings: engine.Defaults().Settings()})
+	if err == nil {
+		err = e.Save(w)
+	}
+	if err == nil {
+		err = w.Close()
+	}
+	if err != nil {
+		return err
+	}
+	f.SnapshotWrite, f.SnapshotMiB = time.Since(begin).Seconds(), float64(file.Len())/(1<<20)
+	begin = time.Now()
+	r, err := snapshot.NewReader(bytes.NewReader(file.Bytes()), int64(file.Len()))
+	if err != nil {
+		return err
+	}
+	again, err := engine.Load(engine.Defaults(), r)
+	if err != nil {
+		return err
+	}
+	if got, want := again.Size().Items, e.Size().Items; got != want {
+		return fmt.Errorf("the snapshot holds %d items, want %d", got, want)
+	}
+	f.SnapshotOpen = time.Since(begin).Seconds()
+	return nil
+}
+
+// generator makes the items, events and requests of a shop from a seed.
+type generator struct {
+	o     EngineOptions
+	words []string
+	zipf  *rand.Zipf
+	item0 *rand.Zipf
+	r     *rand.Rand
+	now   time.Time
+}
+
+func newGenerator(o EngineOptions) *generator {
+	r := rand.New(rand.NewPCG(o.Seed, 1))
+	g := &generator{o: o, r: r, now: time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC)}
+	syllables := []string{"ba", "ko", "ri", "ta", "mel", "son", "du", "vi", "ra", "ne", "lo", "pix", "tor", "ga", "shi", "ten"}
+	seen := map[string]bool{}
+	for len(g.words) < 50_000 {
+		word := ""
+		for range 2 + r.IntN(4) {
+			word += syllables[r.IntN(len(syllables))]
+		}
+		if !seen[word] {
+			seen[word] = true
+			g.words = append(g.words, word)
+		}
+	}
+	g.zipf = rand.NewZipf(r, 1.07, 8, uint64(len(g.words)-1))
+	g.item0 = rand.NewZipf(r, 1.05, 20, uint64(o.Items-1))
+	return g
+}
+
+// item makes the item of number i, the same each time.
+func (g *generator) item(i int) *shop.Item {
+	r := rand.New(rand.NewPCG(g.o.Seed, uint64(i)+2))
+	zipf := rand.NewZipf(r, 1.07, 8, uint64(len(g.words)-1))
+	skewed := func(n int) string { return strconv.Itoa(int(math.Pow(float64(n), r.Float64())) - 1) }
+	var title []string
+	for range 8 {
+		title = append(title, g.words[zipf.Uint64()])
+	}
+	top := skewed(20)
+	return &shop.Item{
+		ID: shop.ItemID("sku-" + strconv.Itoa(i)), Title: strings.Join(title, " "), Brand: "brand " + skewed(1000), Price: math.Round(100*math.Exp(r.NormFloat64()+3)) / 100,
+		Categories: []string{"aisle " + top, "shelf " + top + "." + skewed(15)},
+		Attributes: map[string][]string{"colour": {"colour " + skewed(50)}, "size": {skewed(30)}, "material": {"stuff " + skewed(80)}},
+	}
+}
+
+func (g *generator) events(from, to int) []shop.Event {
+	var events []shop.Event
+	for i := from; i < to; i++ {
+		visitor := strconv.Itoa(g.r.IntN(max(10, g.o.Events/5)))
+		kind := shop.ViewItem
+		if i%20 == 0 {
+			kind = shop.Purchase
+		}
+		events = append(events, shop.Event{
+			ID: "e" + strconv.Itoa(i), Kind: kind, Time: g.now.Add(-time.Duration(to-i) * time.Second), Shopper: shop.ShopperID("shopper-" + visitor),
+			Session: shop.SessionID("session-" + visitor), Items: []shop.EventItem{{ID: shop.ItemID("sku-" + strconv.FormatUint(g.item0.Uint64(), 10))}},
+		})
+	}
+	return events
+}
+
+// search asks for three words of one title.
+func (g *generator) search() *wire.RecallRequest {
+	words := strings.Fields(g.item(g.r.IntN(g.o.Items)).Title)
+	g.r.Shuffle(len(words), func(i, j int) { words[i], words[j] = words[j], words[i] })
+	return &wire.RecallRequest{Query: strings.Join(words[:3], " "), Limit: 200, Spell: "off"}
+}
+
+// faceted is a search with a facet of 50 values and a filter.
+func (g *generator) faceted() *wire.RecallRequest {
+	request := g.search()
+	request.Facets, request.Filter = []string{"colour"}, "price >= 10"
+	return request
+}
+
+func (g *generator) recommend() *wire.RecallRequest {
+	visitor := strconv.Itoa(g.r.IntN(max(10, g.o.Events/5)))
+	return &wire.RecallRequest{Purpose: wire.Purpose_PURPOSE_RECOMMEND, Shopper: "shopper-" + visitor, Session: "session-" + visitor, Limit: 200}
+}
+
+// quantile returns a quantile of sorted values.
+func quantile(sorted []float64, q float64) float64 {
+	return sorted[min(len(sorted)-1, int(q*float64(len(sorted))))]
+}
+
+// residentMiB is the memory that the process has now, 0 where the system does not tell.
+func residentMiB() float64 {
+	text, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return 0
+	}
+	for line := range strings.Lines(string(text)) {
+		if rest, ok := strings.CutPrefix(line, "VmRSS:"); ok {
+			kib, err := strconv.ParseFloat(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(rest), "kB")), 64)
+			if err != nil {
+				return 0
+			}
+			return kib / 1024
+		}
+	}
+	return 0
+}
