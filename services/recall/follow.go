@@ -101,7 +101,9 @@ func (d *door) applyItems(batch []bus.Message) {
 			d.reject(wire.StreamCatalog, m, err)
 			continue
 		}
-		changes = append(changes, change)
+		if d.engine.Owns(change.ID) {
+			changes = append(changes, change)
+		}
 	}
 	d.engine.Apply(changes)
 }

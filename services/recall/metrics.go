@@ -19,6 +19,7 @@ type metrics struct {
 	followed  *prometheus.CounterVec
 	rejected  *prometheus.CounterVec
 	snapshots *prometheus.CounterVec
+	shards    *prometheus.CounterVec
 	all       []prometheus.Collector
 }
 
@@ -35,6 +36,7 @@ func newMetrics(registry prometheus.Registerer, e *engine.Engine) (*metrics, err
 	m.followed = counter("followed_messages_total", "Messages read from a stream.", "stream")
 	m.rejected = counter("rejected_messages_total", "Messages and lines of a stream that could not be read.", "stream")
 	m.snapshots = counter("snapshots_total", "Snapshots of the state, by how writing them ended.", "outcome")
+	m.shards = counter("shards_missing_total", "Shards whose answer was left out of one that was gathered, by reason.", "reason")
 	gauge := func(name, help string, value func(engine.Size) int) {
 		m.all = append(m.all, prometheus.NewGaugeFunc(
 			prometheus.GaugeOpts{Namespace: "haggle", Subsystem: "recall", Name: name, Help: help},

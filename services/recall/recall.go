@@ -69,12 +69,24 @@ func Run(ctx context.Context, kit service.Kit, c Config) error {
 		}
 		size := d.engine.Size()
 		kit.Log.Info("caught up", "items", size.Items, "words", size.Words, "shoppers", size.Shoppers, "sessions", size.Sessions)
-		return kit.Bus.Serve(life, wire.SubjectRecall, bus.Limits{Workers: c.Workers, Queue: c.Queue}, d.answer)
+		return d.serve(life, bus.Limits{Workers: c.Workers, Queue: c.Queue}, o.Shard, o.Shards)
 	})
 	if err := group.Wait(); err != nil && ctx.Err() == nil {
 		return fmt.Errorf("run recall: %w", err)
 	}
 	return nil
+}
+
+// serve answers requests until ctx ends: alone, or as one of several shards.
+func (d *door) serve(ctx context.Context, limits bus.Limits, shard, shards int) error {
+	if shards <= 1 {
+		return d.kit.Bus.Serve(ctx, wire.SubjectRecall, limits, d.answer)
+	}
+	g := &gatherer{door: d, shard: shard, shards: shards}
+	group, life := errgroup.WithContext(ctx)
+	group.Go(func() error { return d.kit.Bus.Serve(life, shardSubject(shard, shards), limits, d.answer) })
+	group.Go(func() error { return d.kit.Bus.Serve(life, wire.SubjectRecall, limits, g.gather) })
+	return group.Wait()
 }
 
 // stageWire is the stage of the receipt for decoding the request and encoding the reply.

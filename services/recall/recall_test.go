@@ -312,13 +312,52 @@ func TestAnEmptyShopIsReady(t *testing.T) {
 	}
 }
 
+// TestShardsAnswerAsOne runs two shards, asks either, and stops one.
+func TestShardsAnswerAsOne(t *testing.T) {
+	srv := servicetest.NATS(t)
+	h := &house{kit: servicetest.Kit(t, "recall", servicetest.KitOptions{NATS: srv}), bus: servicetest.Bus(t, srv, "gateway")}
+	other := &house{kit: servicetest.Kit(t, "recall", servicetest.KitOptions{NATS: srv}), bus: h.bus}
+	var ids []string
+	for i := range 20 {
+		id := fmt.Sprintf("hat%02d", i)
+		ids = append(ids, id)
+		putItem(t, h.bus, shop.Item{ID: shop.ItemID(id), Title: "Straw hat", Brand: "Acme", Price: float64(1 + i)})
+	}
+	one, two := Default(), Default()
+	one.Shard, two.Shard = "0/2", "1/2"
+	h.run(t, one)
+	stop := other.run(t, two)
+	request := &wire.RecallRequest{Query: "hats", OrderBy: "price", Facets: []string{"brand"}}
+	servicetest.Eventually(t, patience, func() error {
+		if h.kit.Health.Since().IsZero() || other.kit.Health.Since().IsZero() {
+			return errors.New("not ready")
+		}
+		return nil
+	})
+	reply := h.until(t, patience, request, strings.Join(ids, " "))
+	if reply.Total != 20 || len(reply.Facets) != 1 || reply.Facets[0].Counts[0] != 20 || len(reply.Degraded) > 0 {
+		t.Errorf("total %d, facets %v, degraded %v", reply.Total, reply.Facets, reply.Degraded)
+	}
+	stop()
+	servicetest.Eventually(t, patience, func() error {
+		reply, err := h.ask(t, request)
+		if err == nil && (reply.Total == 0 || reply.Total == 20 || len(reply.Degraded) != 1 || !strings.HasPrefix(reply.Degraded[0], "recall.shard1:")) {
+			err = fmt.Errorf("total %d, degraded %v", reply.Total, reply.Degraded)
+		}
+		return err
+	})
+	if _, err := h.ask(t, &wire.RecallRequest{Filter: "price >"}); wire.CodeOf(err) != wire.Invalid {
+		t.Errorf("a bad filter is answered %v", err)
+	}
+}
+
 func TestConfigCheck(t *testing.T) {
 	if err := Default().Check(); err != nil {
 		t.Errorf("the default is refused: %v", err)
 	}
-	bad := Config{Shoppers: -1, Sessions: 0, TrendingHalfLife: time.Second, PopularHalfLife: 0, Workers: -1, Queue: -1}
+	bad := Config{Shoppers: -1, Sessions: 0, TrendingHalfLife: time.Second, PopularHalfLife: 0, Workers: -1, Queue: -1, Snapshots: onBus, Shard: "4/4"}
 	err := bad.Check()
-	for _, field := range []string{"shoppers", "sessions", "trending-half-life", "popular-half-life", "workers", "queue"} {
+	for _, field := range []string{"shoppers", "sessions", "trending-half-life", "popular-half-life", "workers", "queue", "snapshot-every", "shard"} {
 		if err == nil || !strings.Contains(err.Error(), field+":") {
 			t.Errorf("Check() = %v, want a fault of %s", err, field)
 		}

@@ -69,6 +69,7 @@ type EngineFigures struct {
 	SnapshotMiB     float64 `json:"snapshot_mib"`
 	SnapshotWrite   float64 `json:"snapshot_write_s"`
 	SnapshotOpen    float64 `json:"snapshot_open_s"`
+	SnapshotOpenCPU float64 `json:"snapshot_open_cpu_s"`
 	Items           int     `json:"items"`
 }
 
@@ -207,6 +208,7 @@ func (f *EngineFigures) snapshot(e *engine.Engine) error {
 	}
 	f.SnapshotWrite, f.SnapshotMiB = time.Since(begin).Seconds(), float64(file.Len())/(1<<20)
 	begin = time.Now()
+	used := cost.ProcessCPU()
 	r, err := snapshot.NewReader(bytes.NewReader(file.Bytes()), int64(file.Len()))
 	if err != nil {
 		return err
@@ -218,7 +220,7 @@ func (f *EngineFigures) snapshot(e *engine.Engine) error {
 	if got, want := again.Size().Items, e.Size().Items; got != want {
 		return fmt.Errorf("the snapshot holds %d items, want %d", got, want)
 	}
-	f.SnapshotOpen = time.Since(begin).Seconds()
+	f.SnapshotOpen, f.SnapshotOpenCPU = time.Since(begin).Seconds(), (cost.ProcessCPU() - used).Seconds()
 	return nil
 }
 

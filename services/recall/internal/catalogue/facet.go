@@ -16,8 +16,21 @@ type Facet struct {
 // MaxFacetValues is how many values of a key a facet lists: the most frequent ones.
 const MaxFacetValues = 50
 
+// wideValues is how many values one of several shards lists. A value beyond them in a shard is not added, so the sum of a key with more
+// values than that may be too low for its rarer ones.
+const wideValues = 1000
+
+func (counter *Counter) most() int {
+	if counter.Wide {
+		return wideValues
+	}
+	return MaxFacetValues
+}
+
 // Counter counts facets. It is the memory that counting needs; one reader uses it at a time. The zero value is ready.
 type Counter struct {
+	// Wide makes facets list wideValues values and not join ranges of prices, so that those of several shards can be added up.
+	Wide bool
 	// ordinals and values are counts, all zero between two facets; touched and seen are which of them are not.
 	ordinals, values []uint32
 	touched          []uint32
@@ -46,7 +59,7 @@ func (c *Catalogue) Facets(counter *Counter, result Bits, keys []string, facets 
 	for _, name := range keys {
 		folded := facetKey(name)
 		if folded == KeyPrice {
-			facets = append(facets, c.prices.facet(result, size == c.count, name))
+			facets = append(facets, c.prices.facet(result, size == c.count, counter.Wide, name))
 			continue
 		}
 		facet := Facet{Key: name}
@@ -157,8 +170,8 @@ func room(counts []uint32, n int) []uint32 {
 
 // offer keeps a value if it is among the most frequent so far, equal ones by their text.
 func (c *Catalogue) offer(counter *Counter, v valueID, n uint32) {
-	best := counter.best
-	if n == 0 || (len(best) == MaxFacetValues && n < best[MaxFacetValues-1].count) {
+	best, most := counter.best, counter.most()
+	if n == 0 || (len(best) == most && n < best[most-1].count) {
 		return
 	}
 	d := &c.dictionary
@@ -168,11 +181,11 @@ func (c *Catalogue) offer(counter *Counter, v valueID, n uint32) {
 		}
 		return cmp.Compare(d.values[a.value].folded, d.values[b.value].folded)
 	})
-	if len(best) == MaxFacetValues {
-		if at == MaxFacetValues {
+	if len(best) == most {
+		if at == most {
 			return
 		}
-		best = best[:MaxFacetValues-1]
+		best = best[:most-1]
 	}
 	counter.best = slices.Insert(best, at, counted{v, n})
 }

@@ -65,6 +65,11 @@ func (n *names) add(id shop.ItemID) Slot {
 // HashID is the hash of an id that ties are broken by: FNV-1a, the same on every replica.
 func HashID(id shop.ItemID) uint64 { return hashText(fnvOffset, string(id)) }
 
+// ShardOf returns which of shards parts an item belongs to.
+func ShardOf(id shop.ItemID, shards int) int {
+	return int(spread(HashID(id)) >> 33 % uint64(max(1, shards)))
+}
+
 func (n *names) bytes() int {
 	return len(n.pages)*(pageBytes+64) + 4*cap(n.at) + 8*cap(n.hashes) + 4*cap(n.slots.cells)
 }

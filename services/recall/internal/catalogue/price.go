@@ -1,10 +1,13 @@
 package catalogue
 
 import (
+	"cmp"
+	"maps"
 	"math"
 	"math/bits"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // maxPriceRanges is how many ranges of prices a facet lists at most.
@@ -131,8 +134,8 @@ func (p *prices) holds(v interval, s Slot) bool { return p.of[s] > 0 && v.holds(
 
 // facet counts the items of result by ranges of their price, in the form that a filter takes: "10..20" is from 10 up to, not
 // including, 20. The ranges cover the prices of the result; where there would be too many, the smallest neighbours are joined.
-// All says that the result is every item that has a price.
-func (p *prices) facet(result Bits, all bool, name string) Facet {
+// All says that the result is every item that has a price, apart that no ranges are joined.
+func (p *prices) facet(result Bits, all, apart bool, name string) Facet {
 	counts := p.counts
 	if !all {
 		clear(counts[:])
@@ -141,10 +144,6 @@ func (p *prices) facet(result Bits, all bool, name string) Facet {
 				counts[p.bands[w<<6+bits.TrailingZeros64(word)]]++
 			}
 		}
-	}
-	type span struct {
-		low, high float64
-		count     uint32
 	}
 	var spans []span
 	for i := range len(priceBounds) + 1 {
@@ -163,6 +162,34 @@ func (p *prices) facet(result Bits, all bool, name string) Facet {
 		}
 		spans = append(spans, s)
 	}
+	if !apart {
+		spans = join(spans)
+	}
+	facet := Facet{Key: name}
+	for _, s := range spans {
+		facet.Values = append(facet.Values, s.String())
+		facet.Counts = append(facet.Counts, s.count)
+	}
+	return facet
+}
+
+// span is how many prices lie from low up to, not including, high.
+type span struct {
+	low, high float64
+	count     uint32
+}
+
+// String is the span as a filter takes it.
+func (s span) String() string {
+	text := strconv.FormatFloat(s.low, 'f', -1, 64) + ".."
+	if !math.IsInf(s.high, 1) {
+		text += strconv.FormatFloat(s.high, 'f', -1, 64)
+	}
+	return text
+}
+
+// join joins the smallest neighbours until there are few enough.
+func join(spans []span) []span {
 	for len(spans) > maxPriceRanges {
 		least := 0
 		for i := range spans[:len(spans)-1] {
@@ -173,14 +200,48 @@ func (p *prices) facet(result Bits, all bool, name string) Facet {
 		spans[least] = span{low: spans[least].low, high: spans[least+1].high, count: spans[least].count + spans[least+1].count}
 		spans = slices.Delete(spans, least+1, least+2)
 	}
-	facet := Facet{Key: name}
-	for _, s := range spans {
-		text := strconv.FormatFloat(s.low, 'f', -1, 64) + ".."
-		if !math.IsInf(s.high, 1) {
-			text += strconv.FormatFloat(s.high, 'f', -1, 64)
+	return spans
+}
+
+// MergeFacets adds up what shards that count widely (see [Counter]) counted of one key.
+func MergeFacets(key string, parts []Facet) Facet {
+	counts := map[string]uint32{}
+	for _, part := range parts {
+		for i, v := range part.Values {
+			counts[v] += part.Counts[i]
 		}
-		facet.Values = append(facet.Values, text)
-		facet.Counts = append(facet.Counts, s.count)
 	}
-	return facet
+	merged := Facet{Key: key}
+	if facetKey(key) == KeyPrice {
+		var spans []span
+		for v, n := range counts {
+			s := span{high: math.Inf(1), count: n}
+			low, high, _ := strings.Cut(v, "..")
+			s.low, _ = strconv.ParseFloat(low, 64)
+			if high != "" {
+				s.high, _ = strconv.ParseFloat(high, 64)
+			}
+			spans = append(spans, s)
+		}
+		slices.SortFunc(spans, func(a, b span) int { return cmp.Compare(a.low, b.low) })
+		for _, s := range join(spans) {
+			merged.Values, merged.Counts = append(merged.Values, s.String()), append(merged.Counts, s.count)
+		}
+		return merged
+	}
+	// Shards may show one value in other capitals: it is one.
+	shown, sums := map[string]string{}, map[string]uint32{}
+	for v, n := range counts {
+		folded := strings.ToLower(v)
+		have, ok := shown[folded]
+		if sums[folded] += n; !ok || n > counts[have] || (n == counts[have] && v < have) {
+			shown[folded] = v
+		}
+	}
+	folded := slices.Collect(maps.Keys(sums))
+	slices.SortFunc(folded, func(a, b string) int { return cmp.Or(cmp.Compare(sums[b], sums[a]), cmp.Compare(a, b)) })
+	for _, f := range folded[:min(len(folded), MaxFacetValues)] {
+		merged.Values, merged.Counts = append(merged.Values, shown[f]), append(merged.Counts, sums[f])
+	}
+	return merged
 }

@@ -20,7 +20,8 @@ import (
 
 // Limits on a request.
 const (
-	defaultLimit = 100
+	// DefaultLimit is how many candidates are returned when a request does not say.
+	DefaultLimit = 100
 	maxQuery     = 512
 	maxFacets    = 32
 	maxContext   = 100
@@ -67,7 +68,7 @@ func (e *Engine) Answer(request *wire.RecallRequest, reply *wire.RecallReply, no
 	if request.NowMicros != 0 {
 		now = time.UnixMicro(request.NowMicros)
 	}
-	q := &question{engine: e, request: request, reply: reply, now: now, meter: meter, limit: defaultLimit}
+	q := &question{engine: e, request: request, reply: reply, now: now, meter: meter, limit: DefaultLimit}
 	if request.Limit > 0 {
 		q.limit = int(min(request.Limit, wire.MaxCandidates))
 	}

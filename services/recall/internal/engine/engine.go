@@ -43,6 +43,7 @@ func Defaults() Options {
 // Engine is all that recall knows. Make one with [New]. Answer may be called at once with anything else; of the writers, Apply is
 // for one goroutine.
 type Engine struct {
+	options  Options
 	analyser *lexical.Analyser
 	rooms    sync.Pool
 
@@ -75,6 +76,7 @@ func New(o Options) *Engine {
 	sessions := session.Defaults()
 	sessions.Sessions = o.Sessions
 	e := &Engine{
+		options:   o,
 		analyser:  lexical.NewAnalyser(),
 		catalogue: catalogue.New(),
 		words:     lexical.New(lexical.Defaults()),
@@ -88,7 +90,7 @@ func New(o Options) *Engine {
 		shoppers:  history.New(o.Shoppers),
 		seen:      recently{at: map[uint64]struct{}{}},
 	}
-	e.rooms.New = func() any { return &room{} }
+	e.rooms.New = func() any { return &room{counter: catalogue.Counter{Wide: o.Shards > 1}} }
 	return e
 }
 
@@ -215,10 +217,14 @@ func (e *Engine) observe(event *shop.Event) {
 		if !ok {
 			continue
 		}
-		if event.Kind == shop.ViewItemList {
+		owned := e.ownsSlot(s)
+		if event.Kind == shop.ViewItemList && owned {
 			e.cold.Show(s, e.catalogue.Tie(s))
 		}
-		if wish > 0 {
+		if wish > 0 && !owned {
+			e.trending.Count(s, wish, event.Time)
+			e.popular.Count(s, wish, event.Time)
+		} else if wish > 0 {
 			e.cold.Want(s, e.catalogue.Tie(s))
 			e.trending.Add(s, wish, event.Time, e.catalogue.Tie(s))
 			e.popular.Add(s, wish, event.Time, e.catalogue.Tie(s))
@@ -268,7 +274,7 @@ func (e *Engine) slotOf(id shop.ItemID) (catalogue.Slot, bool) {
 	if s, ok := e.catalogue.Find(id); ok {
 		return s, true
 	}
-	if e.catalogue.Size() >= 2*e.catalogue.Count()+100_000 {
+	if e.catalogue.Size() >= 2*max(1, e.options.Shards)*e.catalogue.Count()+100_000 {
 		return 0, false
 	}
 	return e.catalogue.Intern(id), true

@@ -64,6 +64,7 @@ func (q *question) search() error {
 		entries = q.favour(entries, query)
 	}
 	q.putSearch(entries[:min(len(entries), q.limit)])
+	q.putOrder(entries)
 	q.stage(blend.Lexical.String(), total, len(q.reply.Candidates.GetEnds()))
 	if len(q.request.Facets) > 0 && q.spent() {
 		q.reply.Degraded = append(q.reply.Degraded, "recall.facets:budget")
@@ -218,10 +219,7 @@ func (q *question) leaders(leaders []top.Entry, allowed catalogue.Bits, k int) (
 // typed to the top.
 func (q *question) favour(entries []top.Entry, query string) []top.Entry {
 	e := q.engine
-	best := math.Inf(-1)
-	if leaders := e.popular.Leaders(); len(leaders) > 0 {
-		best = leaders[0].Score
-	}
+	best := e.popular.Peak()
 	for i := range entries {
 		s := entries[i].Slot
 		if level := e.popular.Level(s); !math.IsInf(level, -1) {

@@ -65,12 +65,12 @@ var sections = []section{
 	{
 		"trending",
 		func(e *Engine, dst []byte) ([]byte, error) { return e.trending.AppendBinary(dst), nil },
-		func(e *Engine, b []byte) error { return e.trending.Restore(b, e.catalogue) },
+		func(e *Engine, b []byte) error { return e.trending.Restore(b, e.catalogue, e.ownsSlot) },
 	},
 	{
 		"popular",
 		func(e *Engine, dst []byte) ([]byte, error) { return e.popular.AppendBinary(dst), nil },
-		func(e *Engine, b []byte) error { return e.popular.Restore(b, e.catalogue) },
+		func(e *Engine, b []byte) error { return e.popular.Restore(b, e.catalogue, e.ownsSlot) },
 	},
 	{
 		"sessions",

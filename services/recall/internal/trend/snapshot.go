@@ -12,8 +12,8 @@ import (
 func (c *Counter) AppendBinary(dst []byte) []byte { return pack.AppendList(dst, c.levels) }
 
 // Restore sets the counts of an empty counter to what [Counter.AppendBinary] wrote, with the half-life that it had. Items are the
-// catalogue by whose slots it counted. Its errors wrap [pack.ErrBroken].
-func (c *Counter) Restore(b []byte, items *catalogue.Catalogue) error {
+// catalogue by whose slots it counted; leads tells which of them may be among the leaders. Its errors wrap [pack.ErrBroken].
+func (c *Counter) Restore(b []byte, items *catalogue.Catalogue, leads func(catalogue.Slot) bool) error {
 	r := pack.Read(b)
 	levels := pack.List[float64](r)
 	if len(levels) > items.Size() {
@@ -30,7 +30,8 @@ func (c *Counter) Restore(b []byte, items *catalogue.Catalogue) error {
 	}
 	c.levels = levels
 	for s, level := range levels {
-		if !math.IsInf(level, -1) {
+		c.peak = max(c.peak, level)
+		if !math.IsInf(level, -1) && leads(catalogue.Slot(s)) {
 			c.leaders.Raise(top.Entry{Score: level, Tie: items.Tie(catalogue.Slot(s)), Slot: catalogue.Slot(s)})
 		}
 	}

@@ -23,17 +23,29 @@ type Counter struct {
 	// levels are the logarithms of the counts at the landmark; -Inf where nothing was counted.
 	levels  []float64
 	leaders Leaders
+	// peak is the highest level there is.
+	peak float64
 }
 
 // New returns a counter whose counts halve every half-life.
 func New(halfLife time.Duration) *Counter {
-	return &Counter{perSecond: math.Ln2 / halfLife.Seconds()}
+	return &Counter{perSecond: math.Ln2 / halfLife.Seconds(), peak: math.Inf(-1)}
 }
 
 // Add counts a wish of the given weight for item s at time at. A weight of 0 or less counts nothing. Tie breaks equal counts.
 func (c *Counter) Add(s catalogue.Slot, weight float64, at time.Time, tie uint64) {
+	if c.Count(s, weight, at) {
+		c.leaders.Raise(top.Entry{Score: c.levels[s], Tie: tie, Slot: s})
+	}
+}
+
+// Peak returns the highest level of any item, -Inf when nothing was counted.
+func (c *Counter) Peak() float64 { return c.peak }
+
+// Count counts as [Counter.Add] does an item that is not to be among the leaders. It reports whether it counted.
+func (c *Counter) Count(s catalogue.Slot, weight float64, at time.Time) bool {
 	if weight <= 0 {
-		return
+		return false
 	}
 	for int(s) >= len(c.levels) {
 		c.levels = append(c.levels, math.Inf(-1))
@@ -41,7 +53,8 @@ func (c *Counter) Add(s catalogue.Slot, weight float64, at time.Time, tie uint64
 	// Milliseconds are as fine as it gets: the level is near 1e5, where a float64 has 11 digits left.
 	added := math.Log(weight) + float64(at.UnixMilli())/1000*c.perSecond
 	c.levels[s] = logAdd(c.levels[s], added)
-	c.leaders.Raise(top.Entry{Score: c.levels[s], Tie: tie, Slot: s})
+	c.peak = max(c.peak, c.levels[s])
+	return true
 }
 
 // logAdd returns ln(e^a + e^b).
