@@ -23,7 +23,7 @@ func sample() *Answer {
 	return &Answer{
 		RequestID: "01ARYZ6S410000000000000000", AttributionToken: "AQ", TotalSize: 214, NextPageToken: "AR", CorrectedQuery: "jacket \"<b>\"",
 		QueryExpansion: "rain OR jacket",
-		Degraded: []string{"rank:late"}, Model: "ranker-1a2b", TookMillis: 18.25,
+		Degraded:       []string{"rank:late"}, Model: "ranker-1a2b", TookMillis: 18.25,
 		Results: []Result{
 			{ID: "sku-1", Score: 0.83, Position: 1, Item: json.RawMessage(`{"id":"sku-1","title":"Jacket"}`), Reasons: []Reason{{Code: "match"}, {Code: "bought_together", ItemIDs: []string{"sku-9"}}}},
 			{ID: "夾克", Score: 1e-9, Position: 2, Item: json.RawMessage(`null`), Reasons: []Reason{}, Explain: []Part{{"lexical", 2.5}, {"rank", -1}}},

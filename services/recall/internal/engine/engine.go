@@ -12,6 +12,7 @@ import (
 
 	"github.com/haggle-commerce/haggle/libs/shop"
 	"github.com/haggle-commerce/haggle/services/recall/internal/catalogue"
+	"github.com/haggle-commerce/haggle/services/recall/internal/choice"
 	"github.com/haggle-commerce/haggle/services/recall/internal/complete"
 	"github.com/haggle-commerce/haggle/services/recall/internal/explore"
 	"github.com/haggle-commerce/haggle/services/recall/internal/history"
@@ -54,6 +55,7 @@ type Engine struct {
 	catalogue *catalogue.Catalogue
 	words     *lexical.Index
 	synonyms  *synonym.Rules
+	choices   *choice.Book
 	phrases   *complete.Book
 	// phraseIDs are the numbers of each item's phrases, by slot.
 	phraseIDs [][]uint32
@@ -81,6 +83,7 @@ func New(o Options) *Engine {
 		catalogue: catalogue.New(),
 		words:     lexical.New(lexical.Defaults()),
 		synonyms:  o.Synonyms,
+		choices:   choice.New(),
 		phrases:   complete.New(),
 		cold:      explore.New(),
 		table:     tableOf(nil),
@@ -209,6 +212,7 @@ func (e *Engine) observe(event *shop.Event) {
 		}
 		e.phrases.Ask(event.SearchTerm, hashOf(asker), event.Time)
 	}
+	e.observeChoice(event)
 	wish := wishes[event.Kind]
 	kind, touched := history.KindOf(event.Kind)
 	sessionID, inSession := session.Key(event)

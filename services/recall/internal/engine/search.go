@@ -8,6 +8,7 @@ import (
 	"github.com/haggle-commerce/haggle/libs/wire"
 	"github.com/haggle-commerce/haggle/services/recall/internal/blend"
 	"github.com/haggle-commerce/haggle/services/recall/internal/catalogue"
+	"github.com/haggle-commerce/haggle/services/recall/internal/choice"
 	"github.com/haggle-commerce/haggle/services/recall/internal/lexical"
 	"github.com/haggle-commerce/haggle/services/recall/internal/top"
 )
@@ -215,13 +216,14 @@ func (q *question) leaders(leaders []top.Entry, allowed catalogue.Bits, k int) (
 	return q.entries, false
 }
 
-// favour moves what is wanted more up among what matches about as well, what is out of stock down, and the item whose id was
-// typed to the top.
+// favour moves up what shoppers chose for this query, and what is wanted more among what matches about as well; it moves down what is
+// out of stock, and to the top the item whose id was typed.
 func (q *question) favour(entries []top.Entry, query string) []top.Entry {
 	e := q.engine
-	best := e.popular.Peak()
+	best, chosen := e.popular.Peak(), e.choices.Of(choice.Key(query), q.now)
 	for i := range entries {
 		s := entries[i].Slot
+		entries[i].Score *= chosen.Boost(s)
 		if level := e.popular.Level(s); !math.IsInf(level, -1) {
 			// The square root of the share of the leader's count.
 			entries[i].Score *= 1 + 0.2*math.Exp((level-best)/2)

@@ -56,6 +56,11 @@ var sections = []section{
 		func(e *Engine, dst []byte) ([]byte, error) { return e.phrases.AppendBinary(dst), nil },
 		func(e *Engine, b []byte) error { return e.phrases.Restore(b) },
 	},
+	{
+		"choices",
+		func(e *Engine, dst []byte) ([]byte, error) { return e.choices.AppendBinary(dst), nil },
+		func(e *Engine, b []byte) error { return e.choices.Restore(b, e.catalogue.Size()) },
+	},
 	{"titles", (*Engine).saveTitles, (*Engine).loadTitles},
 	{
 		"cold",

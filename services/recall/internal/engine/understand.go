@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/haggle-commerce/haggle/libs/shop"
+	"github.com/haggle-commerce/haggle/services/recall/internal/choice"
 	"github.com/haggle-commerce/haggle/services/recall/internal/lexical"
 	"github.com/haggle-commerce/haggle/services/recall/internal/query"
 )
@@ -88,4 +90,30 @@ func requiredOf(words []lexical.Word) int {
 		}
 	}
 	return n
+}
+
+// choosing is how much each deed says of what was chosen for a query.
+var choosing = map[shop.EventKind]float64{shop.SelectItem: 1, shop.ViewItem: 1, shop.AddToCart: 2, shop.Purchase: 3}
+
+// observeChoice counts what a shopper did with the items of a search. A known shopper counts, else a session.
+func (e *Engine) observeChoice(event *shop.Event) {
+	weight := choosing[event.Kind]
+	if weight == 0 || event.SearchTerm == "" {
+		return
+	}
+	chooser := string(event.Shopper)
+	if chooser == "" {
+		chooser = string(event.Session)
+	}
+	if chooser == "" {
+		return
+	}
+	key := choice.Key(event.SearchTerm)
+	for i := range event.Items {
+		if s, ok := e.slotOf(event.Items[i].ID); ok {
+			e.choices.Add(choice.Choice{
+				Query: key, Chooser: hashOf(chooser), Item: s, Place: event.Items[i].Index, Weight: weight, At: event.Time,
+			})
+		}
+	}
 }
