@@ -188,11 +188,9 @@ const firstUnspaced = 0x2e80
 // signed reports whether a chunk may hold a hyphen, an inch sign or a comma in a number.
 func signed(chunk string) bool {
 	for i := range len(chunk) {
-		switch c := chunk[i]; {
-		case c == '-' || c == '"' || c == '\'' || c == ',' || c == '_':
-			return true
-		case c == 0xe2:
-			// Typographic hyphens and quotes begin with this byte in UTF-8.
+		switch chunk[i] {
+		// Typographic hyphens and quotes begin with the byte 0xe2 in UTF-8.
+		case '-', '"', '\'', ',', '_', 0xe2:
 			return true
 		}
 	}

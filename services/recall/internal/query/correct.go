@@ -215,7 +215,7 @@ func edits(word string, begin int, yield func(string)) {
 		if i == len(word) {
 			break
 		}
-		if next := i + 1; next < len(word) && word[i] != word[next] && !(digit(word[i]) && digit(word[next])) {
+		if next := i + 1; next < len(word) && word[i] != word[next] && (!digit(word[i]) || !digit(word[next])) {
 			yield(word[:i] + string(word[next]) + string(word[i]) + word[next+1:])
 		}
 		if digit(word[i]) {
