@@ -16,6 +16,7 @@ const (
 	KindLinear    = "linear"
 	KindNeighbour = "neighbour"
 	KindRecipe    = "recipe"
+	KindSession   = "session"
 	KindFactor    = "factor"
 )
 

@@ -96,7 +96,12 @@ func writeFigures(w io.Writer, result any) error {
 
 // protocols are the subcommands of quality.
 func protocols() []measurement {
-	return []measurement{searchProtocol, topNProtocol}
+	return []measurement{
+		searchProtocol,
+		topNProtocol,
+		sessionProtocol(),
+		sequenceProtocol(),
+	}
 }
 
 // parts are the subcommands of speed.
