@@ -61,7 +61,7 @@ func TestEncode(t *testing.T) {
 	if chinese := cosine(vector("跑鞋"), item); chinese < 0.15 {
 		t.Errorf("跑鞋 has %v", chinese)
 	}
-	if wrong := cosine(vector("runing shoe"), vector("running shoe")); wrong < 0.5 {
+	if wrong := cosine(vector("runnig shoe"), vector("running shoe")); wrong < 0.5 {
 		t.Errorf("a misspelt query has %v", wrong)
 	}
 	if !slices.Equal(vector("ÉCLAIR, Red!"), vector("éclair red")) {
