@@ -102,8 +102,9 @@ func cards(t testing.TB, kit service.Kit, name string) (of []registry.Card) {
 
 func TestFirstRunPublishesModels(t *testing.T) {
 	kit := servicetest.Kit(t, "trainer")
-	start(t, kit, quick())
+	// The log is there first: a run may begin as soon as it grows slowly, which on a busy machine it does half-way.
 	fill(t, kit, 300, 6000)
+	start(t, kit, quick())
 	servicetest.Eventually(t, within, func() error {
 		if err := ready(kit); err != nil {
 			return err
