@@ -64,7 +64,7 @@ func (b *Book) Len() int { return len(b.queries) }
 
 // Key names a query: the same for the same words in any order and number. It is 0 for a text of nothing.
 func Key(text string) uint64 {
-	var room [8]string
+	var room [24]string
 	words := feature.Tokens(room[:0], text)
 	for i := range words {
 		words[i] = feature.Stem(words[i])

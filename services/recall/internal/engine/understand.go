@@ -65,7 +65,7 @@ func (q *question) doubt(m *matches, found int) (again bool) {
 // expansion says what was looked for when not all words had to be there: those that any item holds, all of them if the others are
 // what was missing, else any.
 func (q *question) expansion(m *matches) string {
-	var known []string
+	known := make([]string, 0, len(m.words))
 	for _, w := range m.words {
 		if !w.Optional && query.Known(q.engine.words, w) {
 			known = append(known, w.Text)

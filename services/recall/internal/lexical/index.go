@@ -36,7 +36,9 @@ type Index struct {
 	params Params
 	byStem map[string]termID
 	terms  []term
-	free   []termID
+	// own holds each number at its own place, so that a list of one term costs no memory.
+	own  []termID
+	free []termID
 	// byLetter lists words by their first character, and pairs of characters by their second too.
 	byLetter map[rune][]termID
 	items    []entry
@@ -119,7 +121,7 @@ func (x *Index) intern(o *occurrence) termID {
 		id, x.free = x.free[n-1], x.free[:n-1]
 		x.terms[id] = t
 	} else {
-		x.terms = append(x.terms, t)
+		x.terms, x.own = append(x.terms, t), append(x.own, id)
 	}
 	x.byStem[t.stem] = id
 	for _, r := range entrances(t.stem) {

@@ -441,3 +441,27 @@ func TestTitlesAreStemmedByTheirLanguage(t *testing.T) {
 		}
 	}
 }
+
+func TestRestoredIndexFindsTheSame(t *testing.T) {
+	x, analyser := New(Defaults()), NewAnalyser()
+	for i, title := range []string{"Rain jacket", "Winter jackets", "Red shoe", "Garden hose"} {
+		x.Put(catalogue.Slot(i), analyser.Analyse(&shop.Item{Title: title}))
+	}
+	x.Delete(3)
+	file, err := x.AppendBinary(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	restored, err := Load(Defaults(), file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, query := range []string{"jacket", "red shoe", "hose", "winter"} {
+		var before, after Scratch
+		x.Search(&before, Words(query), 1)
+		restored.Search(&after, Words(query), 1)
+		if !slices.Equal(before.Hits, after.Hits) {
+			t.Errorf("%q finds %v, restored %v", query, before.Hits, after.Hits)
+		}
+	}
+}

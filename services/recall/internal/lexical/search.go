@@ -100,13 +100,13 @@ func (x *Index) Search(sc *Scratch, words []Word, least int) (required int) {
 }
 
 // lookUp returns the terms that stand for a stem: the stem itself, and for one character of a script without spaces the pairs
-// that hold it.
+// that hold it. The list belongs to the index.
 func (x *Index) lookUp(stem string) []termID {
 	if r, ok := alone(stem); ok {
 		return x.byLetter[r]
 	}
 	if id, ok := x.byStem[stem]; ok {
-		return []termID{id}
+		return x.own[id : id+1 : id+1]
 	}
 	return nil
 }
@@ -119,7 +119,7 @@ func (x *Index) lookUpAll(w *Word) []termID {
 		if form.Stem == w.Stem || slices.ContainsFunc(w.Forms[:i], same) {
 			continue
 		}
-		// The list of a character belongs to the index: what is appended goes into a copy.
+		// The list belongs to the index: what is appended goes into a copy.
 		terms = append(terms[:len(terms):len(terms)], x.lookUp(form.Stem)...)
 	}
 	return terms

@@ -61,7 +61,7 @@ func Load(p Params, b []byte) (*Index, error) {
 		left += len(e.terms)
 	}
 	for i := range r.Count(1) {
-		x.terms = append(x.terms, term{})
+		x.terms, x.own = append(x.terms, term{}), append(x.own, termID(len(x.own)))
 		stem := r.Text()
 		if stem == "" {
 			x.free = append(x.free, termID(i))
