@@ -123,7 +123,11 @@ func (q *question) recommend() {
 		q.setSeen(shopper, true)
 		q.fill()
 	}
-	candidates := q.explore(q.blender.Best(q.limit, e.catalogue))
+	cold := q.explore()
+	candidates := q.blender.Best(q.limit, e.catalogue)
+	if len(cold) > 0 {
+		candidates = q.blender.Reserve(q.limit, blend.Explore, cold)
+	}
 	q.putBlend(candidates)
 	q.stage("blend", q.blender.Len(), len(candidates))
 }
@@ -215,18 +219,18 @@ func (q *question) setBought(shopper *history.Shopper) {
 	}
 }
 
-// Of a list for a shopper one place in exploreShare goes to items that hardly anybody was shown, and they stay the same for
+// By sense, not by measurement: of a list for a shopper one place in exploreShare goes to items that hardly anybody was shown, and they stay the same for
 // exploreFor.
 const (
 	exploreShare = 25
 	exploreFor   = 10 * time.Minute
 )
 
-// explore gives the last places of a list to cold items. A list that is cut short by what goes together stays as it is.
-func (q *question) explore(candidates []blend.Candidate) []blend.Candidate {
+// explore returns the cold items that get the last places of a list. One that is cut short by what goes together stays as it is.
+func (q *question) explore() []top.Entry {
 	quota := min(q.limit/exploreShare, q.bounds.quotas[blend.Explore])
-	if quota == 0 || q.request.Purpose != wire.Purpose_PURPOSE_RECOMMEND || len(candidates) < q.limit {
-		return candidates
+	if quota == 0 || q.request.Purpose != wire.Purpose_PURPOSE_RECOMMEND || q.blender.Len() < q.limit {
+		return nil
 	}
 	e := q.engine
 	// Who asks decides, so that one shopper sees one choice on a page and shoppers see different ones.
@@ -238,11 +242,10 @@ func (q *question) explore(candidates []blend.Candidate) []blend.Candidate {
 		}
 	}
 	q.entries = e.cold.Choose(q.entries[:0], quota, seed, q.allowed)
-	if len(q.entries) == 0 {
-		return candidates
+	if len(q.entries) > 0 {
+		q.stage(blend.Explore.String(), e.cold.Cold(), len(q.entries))
 	}
-	q.stage(blend.Explore.String(), e.cold.Cold(), len(q.entries))
-	return q.blender.Reserve(q.limit, blend.Explore, q.entries)
+	return q.entries
 }
 
 // unwanted reports whether the request names the item as one of its page or as not to be shown.
