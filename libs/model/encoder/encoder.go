@@ -78,7 +78,7 @@ type Model struct {
 	codes  []int8
 	scales []float32
 	rarity []float32
-	// table is codes times scales: adding up numbers that need no conversion is six times as fast.
+	// table is codes times scales: adding up numbers that need no conversion is about four times as fast (58 us down to 15 a text).
 	table []float32
 }
 

@@ -261,7 +261,7 @@ func (e *Engine) countPurchase(shopper shop.ShopperID, s catalogue.Slot, at time
 }
 
 // A shop in which less than rareRebuy of what known shoppers buy was bought before, of enoughBought purchases at least, is one in
-// which a thing is bought once.
+// which a thing is bought once. Both were chosen by sense.
 const (
 	rareRebuy    = 0.02
 	enoughBought = 500

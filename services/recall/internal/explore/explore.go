@@ -23,7 +23,8 @@ const (
 	knownWanted = 10
 )
 
-// prior is how often an item counts as shown in vain before it was shown at all: shops see one click in about twenty looks.
+// prior is how often an item counts as shown in vain before it was shown at all: as if one look in twenty were followed by a click,
+// which is a guess and fades as an item is shown.
 const prior = 19
 
 // probes is how many items are drawn for each one that is chosen.

@@ -16,8 +16,8 @@ const (
 	// rowsPerLookUp is how many rows are scanned in the time that one allowed item is looked up and scored as int16: on 1M x 64 on
 	// Zen 5, whose other cores are busy, 8 ns against 34 ns.
 	rowsPerLookUp = 5
-	// rowsAhead is how many rows are asked for before they are scored, askedAtOnce how many of a look-up: as many as a core has
-	// misses of its second cache in flight. listAhead is how many bytes of the next list are asked for before it is scanned; what
+	// rowsAhead is how many rows are asked for before they are scored, askedAtOnce how many of a look-up, both
+	// chosen by trial. listAhead is how many bytes of the next list are asked for before it is scanned; what
 	// is behind them the processor sees coming by itself.
 	rowsAhead   = 12
 	askedAtOnce = 16
