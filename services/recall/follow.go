@@ -13,6 +13,7 @@ import (
 	"github.com/haggle-commerce/haggle/libs/cost"
 	"github.com/haggle-commerce/haggle/libs/model/neighbour"
 	"github.com/haggle-commerce/haggle/libs/model/recipe"
+	"github.com/haggle-commerce/haggle/libs/model/session"
 	"github.com/haggle-commerce/haggle/libs/registry"
 	"github.com/haggle-commerce/haggle/libs/shop"
 	"github.com/haggle-commerce/haggle/libs/wire"
@@ -172,6 +173,24 @@ func (d *door) watchNeighbours(ctx context.Context) error {
 			return fmt.Errorf("use %s: %w", card.ID, err)
 		}
 		d.kit.Log.Info("neighbours in use", "model", card.ID, "items", m.Len())
+		return nil
+	})
+}
+
+// slotSession is the slot of models that say what follows a session.
+const slotSession = "session"
+
+// watchSession uses the model of sessions that serves, now and whenever another one does.
+func (d *door) watchSession(ctx context.Context) error {
+	return d.kit.Models.Watch(ctx, slotSession, func(card registry.Card, file []byte) error {
+		m, err := session.Open(file)
+		if err != nil {
+			return fmt.Errorf("open %s: %w", card.ID, err)
+		}
+		if err := d.engine.SetSessions(m); err != nil {
+			return fmt.Errorf("use %s: %w", card.ID, err)
+		}
+		d.kit.Log.Info("model of sessions in use", "model", card.ID)
 		return nil
 	})
 }

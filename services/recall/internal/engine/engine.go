@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	next "github.com/haggle-commerce/haggle/libs/model/session"
 	"github.com/haggle-commerce/haggle/libs/shop"
 	"github.com/haggle-commerce/haggle/services/recall/internal/catalogue"
 	"github.com/haggle-commerce/haggle/services/recall/internal/choice"
@@ -75,8 +76,6 @@ type Engine struct {
 
 // New returns an engine that knows nothing.
 func New(o Options) *Engine {
-	sessions := session.Defaults()
-	sessions.Sessions = o.Sessions
 	e := &Engine{
 		options:   o,
 		analyser:  lexical.NewAnalyser(),
@@ -89,7 +88,7 @@ func New(o Options) *Engine {
 		table:     tableOf(nil),
 		trending:  trend.New(o.TrendingHalfLife),
 		popular:   trend.New(o.PopularHalfLife),
-		sessions:  session.New(sessions),
+		sessions:  session.New(o.Sessions),
 		shoppers:  history.New(o.Shoppers),
 		seen:      recently{at: map[uint64]struct{}{}},
 	}
@@ -282,6 +281,13 @@ func (e *Engine) slotOf(id shop.ItemID) (catalogue.Slot, bool) {
 		return 0, false
 	}
 	return e.catalogue.Intern(id), true
+}
+
+// SetSessions makes m what [blend.Session] is answered by.
+func (e *Engine) SetSessions(m *next.Model) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.sessions.Use(m)
 }
 
 // SetNeighbours makes source what [blend.Together] is answered from. It is checked first, and refused as a whole.

@@ -316,7 +316,7 @@ func (q *question) session(weight float32) {
 		own, _ = session.Key(&shop.Event{Shopper: shop.ShopperID(q.request.Shopper), Time: q.now})
 	}
 	q.tally.Reset(q.engine.catalogue.Size())
-	q.engine.sessions.Predict(&q.tally, &q.room.sessions, q.current, own)
+	q.engine.sessions.Predict(&q.tally, &q.room.sessions, session.Question{Current: q.current, Own: own, Allowed: q.allowed, Limit: k})
 	q.offer(blend.Session, weight, k)
 }
 
