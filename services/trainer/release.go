@@ -25,6 +25,7 @@ import (
 // The slots of the registry that the trainer fills.
 const (
 	slotNeighbours = "neighbours"
+	slotSession    = "session"
 	slotRanker     = "ranker"
 )
 
@@ -106,6 +107,12 @@ func (r *room) teach(ctx context.Context, c *corpus.Corpus, first bool) error {
 	}
 	trainedOn := describe(c)
 	if err := r.teachNeighbours(ctx, c, o.Together, trainedOn); err != nil {
+		return err
+	}
+	sessions := r.sequel
+	sessions.Boost.Seed, sessions.Linear.Seed = o.Boost.Seed, o.Linear.Seed
+	sessions.Boost.Workers, sessions.Boost.Used = o.Boost.Workers, o.Boost.Used
+	if err := r.teachSessions(ctx, c, sessions, trainedOn); err != nil {
 		return err
 	}
 	found, err := study.Run(ctx, c, &r.catalogue, o)

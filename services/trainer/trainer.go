@@ -18,6 +18,7 @@ import (
 	"github.com/haggle-commerce/haggle/libs/shop"
 	"github.com/haggle-commerce/haggle/libs/wire"
 	"github.com/haggle-commerce/haggle/services/trainer/internal/corpus"
+	"github.com/haggle-commerce/haggle/services/trainer/internal/sequel"
 	"github.com/haggle-commerce/haggle/services/trainer/internal/study"
 )
 
@@ -34,6 +35,7 @@ type room struct {
 	kit       service.Kit
 	config    Config
 	study     study.Options
+	sequel    sequel.Options
 	metrics   *metrics
 	catalogue feature.Catalogue
 	// demand holds at most one wish for a run.
@@ -49,11 +51,11 @@ type room struct {
 
 // Run follows the streams and learns until ctx ends: once at the start, then every so often when enough is new, and on demand.
 func Run(ctx context.Context, kit service.Kit, c Config) error {
-	return run(ctx, kit, c, study.Default())
+	return run(ctx, kit, c, study.Default(), sequel.Quick())
 }
 
-// run is Run with a study of some size.
-func run(ctx context.Context, kit service.Kit, c Config, o study.Options) error {
+// run is Run with studies of some size.
+func run(ctx context.Context, kit service.Kit, c Config, o study.Options, sessions sequel.Options) error {
 	if err := c.Check(); err != nil {
 		return fmt.Errorf("configuration: %w", err)
 	}
@@ -63,7 +65,7 @@ func run(ctx context.Context, kit service.Kit, c Config, o study.Options) error 
 	}
 	defer m.unregister(kit.Metrics)
 	r := &room{
-		kit: kit, config: c, study: o, metrics: m, demand: make(chan struct{}, 1), log: corpus.Log{Most: c.MaxEvents},
+		kit: kit, config: c, study: o, sequel: sessions, metrics: m, demand: make(chan struct{}, 1), log: corpus.Log{Most: c.MaxEvents},
 		read: map[string]chan struct{}{catalogPart: make(chan struct{}), eventsPart: make(chan struct{})},
 	}
 	kit.Health.NotReady(catalogPart, "is not read to its end yet")

@@ -40,7 +40,7 @@ func questions(sessions [][]uint32) (all []Question) {
 
 func part(history, asked [][]uint32) Part {
 	p := session.Defaults()
-	p.Sessions = len(history)
+	p.Sessions, p.Deep = len(history), 40
 	x := session.New(p)
 	for i, s := range history {
 		for _, item := range s {
@@ -52,14 +52,14 @@ func part(history, asked [][]uint32) Part {
 
 func small() Options {
 	o := Default()
-	o.Fit, o.Valid, o.Probe = 600, 400, 150
-	o.Linear.Epochs, o.Boost.Trees, o.Boost.Workers = 4, 10, 1
+	o.Fit, o.Valid, o.Probe = 300, 250, 110
+	o.Linear.Epochs, o.Boost.Trees, o.Boost.Workers = 3, 4, 1
 	return o
 }
 
 func TestWeightsBeatTheMix(t *testing.T) {
-	all := chains(1, 2500)
-	fit, valid := part(all[:2000], all[2000:2300]), part(all[:2000], all[2300:])
+	all := chains(1, 1400)
+	fit, valid := part(all[:1000], all[1000:1200]), part(all[:1000], all[1200:])
 	r, err := Learn(context.Background(), fit, valid, small())
 	if err != nil {
 		t.Fatal(err)
@@ -70,7 +70,7 @@ func TestWeightsBeatTheMix(t *testing.T) {
 	if r.Reach <= 0.5 || r.Reach > 1 {
 		t.Errorf("%v of the answers are in reach", r.Reach)
 	}
-	again, err := Learn(context.Background(), part(all[:2000], all[2000:2300]), part(all[:2000], all[2300:]), small())
+	again, err := Learn(context.Background(), part(all[:1000], all[1000:1200]), part(all[:1000], all[1200:]), small())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,8 +114,8 @@ func TestTooLittle(t *testing.T) {
 func TestLearnStops(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	all := chains(1, 2500)
-	if _, err := Learn(ctx, part(all[:2000], all[2000:2300]), part(all[:2000], all[2300:]), small()); !errors.Is(err, context.Canceled) {
+	all := chains(1, 1400)
+	if _, err := Learn(ctx, part(all[:1000], all[1000:1200]), part(all[:1000], all[1200:]), small()); !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v, want %v", err, context.Canceled)
 	}
 }
