@@ -106,5 +106,9 @@ func protocols() []measurement {
 
 // parts are the subcommands of speed.
 func parts() []measurement {
-	return []measurement{vectorSpeed, engineSpeed}
+	return []measurement{
+		vectorSpeed,
+		engineSpeed,
+		sessionPart(),
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 
+	"github.com/haggle-commerce/haggle/services/recall/trial"
 	learners "github.com/haggle-commerce/haggle/services/trainer/trial"
 )
 
@@ -31,5 +32,17 @@ func onFolder(name, what string, run func(ctx context.Context, dir string, progr
 			}
 			return run(ctx, *dir, progress)
 		}
+	}}
+}
+
+// sessionPart times predictions of the next item.
+func sessionPart() measurement {
+	return measurement{name: "session", what: "predictions of the next item over a window of generated sessions", flags: func(flags *flag.FlagSet) runner {
+		var s trial.Sessions
+		flags.IntVar(&s.Items, "items", 1_000_000, "how many `items` the shop has")
+		flags.IntVar(&s.Sessions, "sessions", 1_000_000, "how many `sessions` the window holds")
+		flags.IntVar(&s.Asked, "predictions", 5000, "how many `predictions` are timed")
+		flags.Uint64Var(&s.Seed, "seed", 1, "the `seed` of what is generated")
+		return func(ctx context.Context, progress func(string)) (any, error) { return s.Run(ctx, progress) }
 	}}
 }

@@ -20,7 +20,7 @@ type Model struct {
 }
 
 // Default returns the model to begin with. Its weights were learnt on sessions of Diginetica's training part, the earlier ones
-// giving the evidence and 8,000 visits of the later ones the questions.
+// giving the evidence and 8,000 beginnings of the later ones the questions, and rounded.
 func Default() *Model {
 	return &Model{Params: Defaults(), Scorer: &linear.Model{Weights: slices.Clone(defaultWeights[:])}}
 }
