@@ -108,8 +108,6 @@ func (f *SessionsFigures) time(x *session.Index, d *drift, asked int) {
 	f.PerSecond = float64(asked) / max(total.Seconds(), 1e-9)
 }
 
-func micros(d time.Duration) float64 { return float64(d) / float64(time.Microsecond) }
-
 // compare compares predictions with ones without bounds.
 func (f *SessionsFigures) compare(x *session.Index, d *drift, p session.Params) error {
 	whole := p

@@ -79,7 +79,7 @@ var sections = []section{
 	},
 	{
 		"sessions",
-		func(e *Engine, dst []byte) ([]byte, error) { return e.sessions.AppendBinary(dst), nil },
+		func(e *Engine, dst []byte) ([]byte, error) { return e.sessions.AppendBinary(dst) },
 		func(e *Engine, b []byte) error { return e.sessions.Restore(b, e.catalogue.Size()) },
 	},
 	{

@@ -3,7 +3,6 @@
 package session
 
 import (
-	"hash/maphash"
 	"strings"
 	"time"
 
@@ -16,15 +15,13 @@ import (
 // Index is the window of recent sessions. Make one with [New].
 type Index struct {
 	sessions *session.Index
-	// seed makes numbers of ids, which nobody outside can make collide.
-	seed maphash.Seed
 }
 
 // New returns an empty index of at most most sessions, at least one, that answers as session.Default does.
 func New(most int) *Index {
 	m := session.Default()
 	m.Params.Sessions = max(1, most)
-	x := &Index{sessions: session.New(m.Params), seed: maphash.MakeSeed()}
+	x := &Index{sessions: session.New(m.Params)}
 	if err := x.Use(m); err != nil {
 		panic("BUG: session: the default model: " + err.Error())
 	}
@@ -54,10 +51,16 @@ func Key(e *shop.Event) (shop.SessionID, bool) {
 }
 
 // Touch tells that item s was touched in the session.
-func (x *Index) Touch(id shop.SessionID, s catalogue.Slot) { x.sessions.Touch(x.number(id), uint32(s)) }
+func (x *Index) Touch(id shop.SessionID, s catalogue.Slot) { x.sessions.Touch(numberOf(id), uint32(s)) }
 
-// number is that of a session, never 0.
-func (x *Index) number(id shop.SessionID) uint64 { return max(maphash.String(x.seed, string(id)), 1) }
+// numberOf is the number of a session, never 0: FNV-1a, so that it is the same in every process and a window can be restored.
+func numberOf(id shop.SessionID) uint64 {
+	h := uint64(14695981039346656037)
+	for i := range len(id) {
+		h = (h ^ uint64(id[i])) * 1099511628211
+	}
+	return max(h, 1)
+}
 
 // Scratch is the memory of one prediction. One reader uses it at a time. The zero value is ready.
 type Scratch struct {
@@ -86,7 +89,7 @@ func (x *Index) Predict(t *tally.Tally, sc *Scratch, q Question) {
 	}
 	query := session.Query{Current: sc.current, Keep: q.Allowed}
 	if q.Own != "" {
-		query.Own = x.number(q.Own)
+		query.Own = numberOf(q.Own)
 	}
 	for _, f := range x.sessions.Predict(&sc.sessions, &query, q.Limit) {
 		// Sessions that share nothing explain nothing: the latest item stands for what they were found by.
