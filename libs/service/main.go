@@ -61,6 +61,7 @@ func execute[C any](ctx context.Context, name string, c C, run func(context.Cont
 		return exitClean
 	}
 	LimitMemory(common.Memory, w.env)
+	CalmMonitor()
 	house, err := Open(ctx, common, Options{Log: observe.NewLogger(w.stderr, common.LogLevel, common.LogFormat)})
 	if err != nil {
 		fmt.Fprintf(w.stderr, "%s cannot start:\n", name)

@@ -99,6 +99,7 @@ func load[C any](name string, c *C, common *service.Common, args []string, env f
 const heapGrowth = 200
 
 func tune(env func(string) string) {
+	service.CalmMonitor()
 	if env("GOGC") == "" {
 		debug.SetGCPercent(heapGrowth)
 	}

@@ -1,0 +1,6 @@
+//go:build !linux
+
+package service
+
+// CalmMonitor changes nothing on this system.
+func CalmMonitor() {}
