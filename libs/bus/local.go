@@ -37,6 +37,9 @@ func (l *Local) pick(subject, except string) *server {
 	return best
 }
 
+// Here reports whether this process serves subject, so that a call to it is work of this process.
+func (b *Bus) Here(subject string) bool { return b.options.Local.pick(subject, "") != nil }
+
 func (l *Local) add(s *server) {
 	l.change(s.subject, func(old []*server) []*server { return append(append([]*server(nil), old...), s) })
 }

@@ -126,7 +126,7 @@ func BenchmarkAssemble(b *testing.B) {
 			b.Fatal(err)
 		}
 		w.ranked = wire.Floats(w.rank.Scores, w.ranked)
-		w.reply.add(w.recall.Stages, nil)
+		w.reply.add(w.recall.Stages, nil, true)
 		d.assemble(k, &a, token.ID{}, w)
 		d.close(&w.reply, &watch, time.Millisecond)
 		d.bill(&w.reply)

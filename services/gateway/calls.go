@@ -45,7 +45,7 @@ func (d *desk) recall(ctx context.Context, watch *stopwatch, a *ask, w *work) er
 		d.remember(a, w, d.whyNot("recall", err))
 		return nil
 	}
-	w.reply.add(w.recall.GetStages(), w.recall.GetDegraded())
+	w.reply.add(w.recall.GetStages(), w.recall.GetDegraded(), d.bus.Here(wire.SubjectRecall))
 	w.ids = w.recall.GetCandidates().AppendIDs(w.ids)
 	if scores := w.recall.GetCandidates().Column(wire.ColumnScore, w.scores); scores != nil {
 		w.scores = scores
@@ -115,7 +115,7 @@ func (d *desk) rank(ctx context.Context, watch *stopwatch, a *ask, w *work) {
 		return
 	}
 	w.ranked = wire.Floats(w.rank.Scores, w.ranked)
-	w.reply.add(w.rank.GetStages(), w.rank.GetDegraded())
+	w.reply.add(w.rank.GetStages(), w.rank.GetDegraded(), d.bus.Here(wire.SubjectRank))
 	w.reply.key.Variant = w.rank.GetVariant()
 }
 
@@ -168,9 +168,12 @@ func (d *desk) whyNot(stage string, err error) string {
 	return stage + ":error"
 }
 
-// add takes over what another service used and left out.
-func (r *reply) add(stages []*wire.Stage, degraded []string) {
+// add takes over what another service, of this process or not, used and left out.
+func (r *reply) add(stages []*wire.Stage, degraded []string, here bool) {
 	for _, s := range stages {
+		if !here {
+			r.elsewhere += time.Duration(s.GetCpuNanos())
+		}
 		r.stages = append(r.stages, cost.Stage{
 			Name: s.GetName(), Variant: s.GetVariant(), CPU: time.Duration(s.GetCpuNanos()), In: int(s.GetCandidatesIn()), Out: int(s.GetCandidatesOut()),
 			Bytes: int(s.GetBytes()), RedisOps: int(s.GetRedisOps()), CacheHits: int(s.GetCacheHits()),
@@ -192,7 +195,7 @@ func (d *desk) complete(ctx context.Context, watch *stopwatch, q *request.Comple
 		w.recall.Reset()
 		r.Degraded = append(r.Degraded, d.whyNot("recall", err))
 	}
-	r.add(w.recall.GetStages(), w.recall.GetDegraded())
+	r.add(w.recall.GetStages(), w.recall.GetDegraded(), d.bus.Here(wire.SubjectRecall))
 	r.completions = w.recall.GetCompletions()
 	r.completions = r.completions[:min(len(r.completions), q.PageSize)]
 	d.close(r, watch, d.clock().Sub(begin))

@@ -27,16 +27,18 @@ import (
 // desk answers queries: it asks recall and ranking, puts the answer together and books what that cost. It knows nothing of
 // HTTP, so that a page can be drawn in this process with the very answers that the API gives. Its methods may be called at once.
 type desk struct {
-	bus        *bus.Bus
-	log        *slog.Logger
-	clock      func() time.Time
-	random     func() uint64
-	ledger     *cost.Ledger
-	keys       *atomic.Pointer[keys]
-	shelf      *shelf.Shelf
-	fallback   *fallback.Store
-	book       *spend.Book
-	metrics    *metrics
+	bus      *bus.Bus
+	log      *slog.Logger
+	clock    func() time.Time
+	random   func() uint64
+	ledger   *cost.Ledger
+	keys     *atomic.Pointer[keys]
+	shelf    *shelf.Shelf
+	fallback *fallback.Store
+	book     *spend.Book
+	metrics  *metrics
+	// runtime tells what of the Go runtime falls on a query.
+	runtime    *cost.Runtime
 	plan       budget.Plan
 	candidates int
 	// thrift says how much recall has to save now.
@@ -76,6 +78,8 @@ type reply struct {
 	recallTime, rankTime time.Duration
 	// closed is the CPU time of the gateway until the bill was made, write what writing takes on average, cpu that of all stages.
 	closed, write, cpu time.Duration
+	// elsewhere is the CPU time of stages in other processes, runtime the share in this one's runtime.
+	elsewhere, runtime time.Duration
 	// marginal and full are the price in billionths of a dollar.
 	marginal, full float64
 }
@@ -304,6 +308,7 @@ func facets(r *wire.RecallReply) []answer.Facet {
 // close adds the gateway's own stage, as far as it has come, and prices the query.
 func (d *desk) close(r *reply, watch *stopwatch, took time.Duration) {
 	r.closed = watch.lap()
+	d.shareRuntime(r, r.closed)
 	r.stages = append(r.stages, cost.Stage{Name: "gateway", CPU: r.closed, In: len(r.Results), Out: len(r.Results)})
 	r.TookMillis = float64(took) / float64(time.Millisecond)
 	// The answer cannot hold what comes after it: writing counts by what it took on average.
@@ -314,6 +319,42 @@ func (d *desk) close(r *reply, watch *stopwatch, took time.Duration) {
 	}
 	r.marginal = float64(d.book.Marginal(r.cpu))
 	r.full = r.marginal * d.book.Loading(d.clock())
+}
+
+// Stages of the receipt for what the Go runtime of this process did.
+const (
+	stageCollect = "runtime.gc"
+	stageMonitor = "runtime.monitor"
+)
+
+// shareRuntime sets the stages of the runtime to what falls on the query's stages in this process and on own. The runtimes of
+// other processes are claimed by nobody.
+func (d *desk) shareRuntime(r *reply, own time.Duration) {
+	own -= r.elsewhere
+	for i := range r.stages {
+		switch r.stages[i].Name {
+		case stageCollect, stageMonitor, "gateway":
+		default:
+			own += r.stages[i].CPU
+		}
+	}
+	collect, monitor := d.runtime.Shares(own)
+	r.runtime = collect + monitor
+	r.set(stageCollect, collect)
+	r.set(stageMonitor, monitor)
+}
+
+// set sets the CPU time of a stage, which is added when it took any.
+func (r *reply) set(name string, cpu time.Duration) {
+	for i := range r.stages {
+		if r.stages[i].Name == name {
+			r.stages[i].CPU = cpu
+			return
+		}
+	}
+	if cpu > 0 {
+		r.stages = append(r.stages, cost.Stage{Name: name, Variant: "share", CPU: cpu})
+	}
 }
 
 // bill puts the cost into the answer.
@@ -333,7 +374,10 @@ func (d *desk) settle(r *reply, watch *stopwatch, took time.Duration) {
 	if n := len(r.stages); n > 0 && r.stages[n-1].Name == "gateway" {
 		r.stages[n-1].CPU = watch.cpu
 	}
-	d.ledger.Claim(watch.cpu)
+	if r.runtime > 0 {
+		d.shareRuntime(r, watch.cpu)
+	}
+	d.ledger.Claim(watch.cpu + r.runtime)
 	now := d.clock()
 	d.book.Query(now, r.key, r.stages, write, len(r.Degraded) > 0)
 	d.metrics.query(r, took)

@@ -103,6 +103,25 @@ func (g *gateway) followVitals(ctx context.Context) error {
 	})
 }
 
+// followRuntime looks once a second at what the Go runtime uses, until ctx ends.
+func (g *gateway) followRuntime(ctx context.Context) error {
+	if !g.config.Accounting {
+		return nil
+	}
+	ticker := time.NewTicker(time.Second)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+			meter := cost.Start()
+			g.desk.runtime.Tick()
+			g.kit.Ledger.Other(meter.Stop())
+		}
+	}
+}
+
 // followPopular asks recall every few seconds what to offer when it cannot be asked, until ctx ends.
 func (g *gateway) followPopular(ctx context.Context) error {
 	ticker := time.NewTicker(popularEvery)

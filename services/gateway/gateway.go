@@ -103,7 +103,7 @@ func newGateway(kit service.Kit, c Config) (*gateway, error) {
 	}
 	g.desk = &desk{
 		bus: kit.Bus, log: kit.Log, clock: kit.Clock, random: g.random, ledger: kit.Ledger, keys: &g.keys, shelf: shelf.New(),
-		fallback: &fallback.Store{}, book: book, metrics: g.metrics, plan: budget.Split(c.Deadline), candidates: c.Candidates,
+		fallback: &fallback.Store{}, book: book, metrics: g.metrics, runtime: cost.NewRuntime(), plan: budget.Split(c.Deadline), candidates: c.Candidates,
 		thrift: func() budget.Thrift { return budget.ThriftAt(g.working.Load(), g.most) }, allowed: newAllowances(),
 		accounting: c.Accounting, works: sync.Pool{New: func() any { return new(work) }}, reasons: reasonTable(),
 	}
@@ -119,6 +119,7 @@ func newGateway(kit service.Kit, c Config) (*gateway, error) {
 func (g *gateway) begin(ctx context.Context, group *errgroup.Group) {
 	group.Go(func() error { return g.followCatalogue(ctx) })
 	group.Go(func() error { return g.followVitals(ctx) })
+	group.Go(func() error { return g.followRuntime(ctx) })
 	group.Go(func() error { return g.followPopular(ctx) })
 	group.Go(func() error { return g.followSecrets(ctx) })
 	group.Go(func() error { return g.ready(ctx) })
