@@ -23,8 +23,8 @@ type Runtime struct {
 const (
 	// rateScale is the unit of the rates: billionths.
 	rateScale = 1e9
-	// runtimeDecay is what a tick leaves of the sums: with a tick a second they reach back some twenty seconds, several collections.
-	runtimeDecay = 0.95
+	// runtimeDecay is what a tick leaves of the sums: with a tick a second they reach back some ten seconds.
+	runtimeDecay = 0.9
 )
 
 // NewRuntime returns a Runtime that has seen nothing and charges nothing.
