@@ -11,6 +11,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"github.com/haggle-commerce/haggle/libs/cost"
 	"github.com/haggle-commerce/haggle/libs/wire"
 )
 
@@ -153,6 +154,9 @@ func (b *Bus) ask(ctx context.Context, deadline time.Time, subject string, reque
 	if err := b.nc.PublishMsg(&nats.Msg{Subject: subject, Reply: inbox, Header: header, Data: request}); err != nil {
 		b.replies.close(w)
 		return attempt{ending: failed, err: sendError(err)}
+	}
+	if cost.Pause(ctx) {
+		defer cost.Resume(ctx)
 	}
 	var gone <-chan struct{}
 	instance := ""

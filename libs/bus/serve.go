@@ -11,6 +11,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"github.com/haggle-commerce/haggle/libs/cost"
 	"github.com/haggle-commerce/haggle/libs/wire"
 )
 
@@ -195,7 +196,7 @@ func (s *server) serveLocal(ctx context.Context, deadline time.Time, request []b
 		return reply, err, true
 	}
 	// The caller may give up and use its bytes anew while the request waits here: keep a copy.
-	t := &task{deadline: deadline, request: append([]byte(nil), request...), ctx: ctx, done: make(chan struct{})}
+	t := &task{deadline: deadline, request: append([]byte(nil), request...), ctx: cost.Apart(ctx), done: make(chan struct{})}
 	if !s.pool.submit(t) {
 		if s.pool.ending() {
 			return nil, nil, false
@@ -205,6 +206,9 @@ func (s *server) serveLocal(ctx context.Context, deadline time.Time, request []b
 		return nil, overloaded, true
 	}
 	c.arrivals.Add(1)
+	if cost.Pause(ctx) {
+		defer cost.Resume(ctx)
+	}
 	select {
 	case <-t.done:
 		return t.reply, t.err, true

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/haggle-commerce/haggle/libs/cost"
 	"github.com/haggle-commerce/haggle/libs/feature"
 )
 
@@ -87,7 +88,11 @@ func (s *Store) ask(ctx context.Context, q *request, read *Read) {
 	}
 	began := s.now()
 	deadline, cancel := context.WithTimeout(ctx, s.options.Timeout)
+	measured := cost.Pause(ctx)
 	_, err := s.client.DoRawWriteTo(deadline, &q.reply, q.args...).Result()
+	if measured {
+		cost.Resume(ctx)
+	}
 	cancel()
 	if err == nil {
 		err = q.parse()

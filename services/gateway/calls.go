@@ -33,7 +33,7 @@ func (d *desk) recall(ctx context.Context, watch *stopwatch, a *ask, w *work) er
 		Language: a.language, Anonymous: a.anonymous, NowMicros: a.now.UnixMicro(), Spell: a.spell,
 	}
 	d.allowed.apply(&message, d.thrift())
-	err := d.call(ctx, watch, wire.SubjectRecall, &message, &w.recall, d.plan.RecallBy(a.begin), &w.reply.recallTime)
+	where, err := d.call(ctx, watch, wire.SubjectRecall, &message, &w.recall, d.plan.RecallBy(a.begin), &w.reply.recallTime)
 	if err == nil {
 		err = w.recall.GetCandidates().Check()
 	}
@@ -45,7 +45,7 @@ func (d *desk) recall(ctx context.Context, watch *stopwatch, a *ask, w *work) er
 		d.remember(a, w, d.whyNot("recall", err))
 		return nil
 	}
-	w.reply.add(w.recall.GetStages(), w.recall.GetDegraded(), d.bus.Here(wire.SubjectRecall))
+	w.reply.add(w.recall.GetStages(), w.recall.GetDegraded(), where)
 	w.ids = w.recall.GetCandidates().AppendIDs(w.ids)
 	if scores := w.recall.GetCandidates().Column(wire.ColumnScore, w.scores); scores != nil {
 		w.scores = scores
@@ -105,7 +105,7 @@ func (d *desk) rank(ctx context.Context, watch *stopwatch, a *ask, w *work) {
 		Candidates: table, Shopper: string(a.shopper), Session: string(a.session), Placement: a.placement, Query: a.query,
 		ContextItems: a.context, Anonymous: a.anonymous, NowMicros: a.now.UnixMicro(), Explain: a.explain,
 	}
-	err := d.call(ctx, watch, wire.SubjectRank, &message, &w.rank, by, &w.reply.rankTime)
+	where, err := d.call(ctx, watch, wire.SubjectRank, &message, &w.rank, by, &w.reply.rankTime)
 	if err == nil && len(w.rank.GetScores()) != 4*table.Len() {
 		err = errors.New("the reply has not one score per candidate")
 	}
@@ -115,7 +115,7 @@ func (d *desk) rank(ctx context.Context, watch *stopwatch, a *ask, w *work) {
 		return
 	}
 	w.ranked = wire.Floats(w.rank.Scores, w.ranked)
-	w.reply.add(w.rank.GetStages(), w.rank.GetDegraded(), d.bus.Here(wire.SubjectRank))
+	w.reply.add(w.rank.GetStages(), w.rank.GetDegraded(), where)
 	w.reply.key.Variant = w.rank.GetVariant()
 }
 
@@ -132,25 +132,42 @@ func head(c *wire.Columns, n int) *wire.Columns {
 	return short
 }
 
-// call asks a service on the bus and waits for it, unmeasured, until by.
-func (d *desk) call(ctx context.Context, watch *stopwatch, subject string, message, into proto.Message, by time.Time, waited *time.Duration) error {
+// call asks a service on the bus and waits for it until by. A service of this process works on this goroutine, and on its clock;
+// what another one used is in its answer.
+func (d *desk) call(ctx context.Context, watch *stopwatch, subject string, message, into proto.Message, by time.Time, waited *time.Duration) (place, error) {
 	// The bytes are handed over as they are to a service in this process, and must not be used again.
 	data, err := proto.Marshal(message)
 	if err != nil {
-		return err
+		return elsewhere, err
 	}
-	watch.pause()
-	begin := d.clock()
+	begin, given := d.clock(), watch.given()
 	ctx, cancel := context.WithDeadline(ctx, by)
-	data, err = d.bus.Call(ctx, subject, data)
+	data, err = d.bus.Call(cost.With(ctx, &watch.clock), subject, data)
 	cancel()
 	*waited = d.clock().Sub(begin)
-	watch.resume()
-	if err != nil {
-		return err
+	where := elsewhere
+	switch {
+	case watch.given() > given:
+		where = onThisClock
+	case d.bus.Here(subject):
+		where = inThisProcess
 	}
-	return proto.Unmarshal(data, into)
+	if err != nil {
+		return where, err
+	}
+	return where, proto.Unmarshal(data, into)
 }
+
+// place says where a service did its work.
+type place int
+
+const (
+	elsewhere place = iota
+	// inThisProcess is on a goroutine and a clock of its own.
+	inThisProcess
+	// onThisClock is on the goroutine that called.
+	onThisClock
+)
 
 // whyNot names a failed call in degraded.
 func (d *desk) whyNot(stage string, err error) string {
@@ -168,10 +185,13 @@ func (d *desk) whyNot(stage string, err error) string {
 	return stage + ":error"
 }
 
-// add takes over what another service, of this process or not, used and left out.
-func (r *reply) add(stages []*wire.Stage, degraded []string, here bool) {
+// add takes over what another service used and left out.
+func (r *reply) add(stages []*wire.Stage, degraded []string, where place) {
 	for _, s := range stages {
-		if !here {
+		switch where {
+		case onThisClock:
+			r.inner |= 1 << len(r.stages)
+		case elsewhere:
 			r.elsewhere += time.Duration(s.GetCpuNanos())
 		}
 		r.stages = append(r.stages, cost.Stage{
@@ -191,11 +211,12 @@ func (d *desk) complete(ctx context.Context, watch *stopwatch, q *request.Comple
 		Purpose: wire.Purpose_PURPOSE_AUTOCOMPLETE, Query: q.Prefix, Language: q.Language, Limit: uint32(q.PageSize), NowMicros: begin.UnixMicro(),
 	}
 	w.recall.Reset()
-	if err := d.call(ctx, watch, wire.SubjectRecall, &message, &w.recall, d.plan.RecallBy(begin), &r.recallTime); err != nil {
+	where, err := d.call(ctx, watch, wire.SubjectRecall, &message, &w.recall, d.plan.RecallBy(begin), &r.recallTime)
+	if err != nil {
 		w.recall.Reset()
 		r.Degraded = append(r.Degraded, d.whyNot("recall", err))
 	}
-	r.add(w.recall.GetStages(), w.recall.GetDegraded(), d.bus.Here(wire.SubjectRecall))
+	r.add(w.recall.GetStages(), w.recall.GetDegraded(), where)
 	r.completions = w.recall.GetCompletions()
 	r.completions = r.completions[:min(len(r.completions), q.PageSize)]
 	d.close(r, watch, d.clock().Sub(begin))

@@ -4,6 +4,8 @@ import (
 	"context"
 	"net"
 	"net/http"
+	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -16,24 +18,53 @@ import (
 // it off by a read deadline that has long passed, before it waits for it to end.
 type connection struct {
 	net.Conn
+	raw   syscall.RawConn
 	watch stopwatch
+	// into, n and err are of the read under way, try reads once: a closure for each read would be garbage.
+	into []byte
+	n    int
+	err  error
+	try  func(fd uintptr) bool
 	// calledOff says that the goroutine waits for the one that watches.
 	calledOff bool
+	// turnedAway says that the last read was one of a single byte, and brought nothing.
+	turnedAway atomic.Bool
 }
 
-// Read waits for bytes, unmeasured. To the goroutine that watches for the end of the connection it says that there is nothing
-// and no error, which ends it: to park it in the poller and to call it off again wakes threads for a tenth of what a query
-// costs, and a client that gives up within the deadline of a query saves us next to nothing. That it left shows when the answer is written.
+func newConnection(c net.Conn, metered bool) *connection {
+	m := &connection{Conn: c, watch: stopwatch{on: metered}}
+	m.raw, m.try = rawOf(c), m.readOnce
+	return m
+}
+
+// Read reads what there is, and waits unmeasured if there is nothing yet.
+//
+// To the goroutine that watches for the end of the connection it says that there is nothing and no error, which ends it: to park
+// it in the poller and to call it off again wakes threads for a tenth of what a query costs, and a client that gives up within
+// the deadline of a query saves us next to nothing. That it left shows when the answer is written. A buffer that has room for one
+// more byte asks again at once, and is answered.
 func (c *connection) Read(b []byte) (int, error) {
 	if len(b) == 1 {
-		return 0, nil
+		if !c.turnedAway.Swap(true) {
+			return 0, nil
+		}
+		return c.Conn.Read(b)
 	}
-	c.watch.pause()
-	n, err := c.Conn.Read(b)
-	if err == nil {
+	c.turnedAway.Store(false)
+	if c.raw == nil {
+		c.watch.pause()
+		n, err := c.Conn.Read(b)
 		c.watch.resume()
+		return n, err
 	}
-	return n, err
+	c.into, c.n, c.err = b, 0, nil
+	err := c.raw.Read(c.try)
+	c.into = nil
+	if err != nil {
+		c.watch.pause()
+		return 0, err
+	}
+	return c.n, c.err
 }
 
 // SetReadDeadline sets the deadline; see the type for what else it tells.
@@ -56,16 +87,11 @@ func (c *connection) SetReadDeadline(t time.Time) error {
 // enter begins a request and returns the CPU time that bringing it here took, and finishing the answer before it.
 func (c *connection) enter() time.Duration {
 	c.watch.resume()
-	transport := c.watch.lap()
-	c.watch.cpu = 0
-	return transport
+	return c.watch.book()
 }
 
 // leave ends a request. What comes now belongs to the next one on the connection.
-func (c *connection) leave() {
-	c.watch.resume()
-	c.watch.cpu = 0
-}
+func (c *connection) leave() { c.watch.resume() }
 
 // metered is a listener whose connections measure themselves.
 type metered struct{ net.Listener }
@@ -76,7 +102,7 @@ func (l metered) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &connection{Conn: c, watch: stopwatch{on: true}}, nil
+	return newConnection(c, true), nil
 }
 
 // connectionKey is where a request's context has its connection.

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bufio"
 	"io"
 	"net"
 	"net/http"
@@ -140,5 +141,61 @@ func TestConnectionMeasuresSlowSenders(t *testing.T) {
 	case <-gone:
 	case <-time.After(10 * time.Second):
 		t.Error("the handler was not told that the client went away")
+	}
+}
+
+// pipes is a listener whose connections are pipes: what is written at once is read at once, as far as there is room.
+type pipes chan net.Conn
+
+func (p pipes) Accept() (net.Conn, error) {
+	c, ok := <-p
+	if !ok {
+		return nil, net.ErrClosed
+	}
+	return c, nil
+}
+
+func (p pipes) Close() error {
+	close(p)
+	return nil
+}
+
+func (p pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipe", Net: "unix"} }
+
+// TestConnectionFillsABufferToItsLastByte sends a request whose first line leaves the buffer of net/http room for one more byte: that
+// is a read of a single byte that wants to be answered.
+func TestConnectionFillsABufferToItsLastByte(t *testing.T) {
+	const buffer = 4096
+	listener := make(pipes, 1)
+	server := &http.Server{
+		ConnContext: remember, ConnState: ended, ReadHeaderTimeout: readHeaderTimeout, IdleTimeout: idleTimeout,
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			connectionOf(r).enter()
+			defer connectionOf(r).leave()
+			_, _ = io.WriteString(w, strconv.Itoa(len(r.URL.RawQuery)))
+		}),
+	}
+	var served sync.WaitGroup
+	served.Go(func() { _ = server.Serve(metered{listener}) })
+	here, there := net.Pipe()
+	listener <- there
+	defer served.Wait()
+	defer server.Close()
+	defer here.Close()
+	for range 2 {
+		line := "GET /?" + strings.Repeat("a", buffer)
+		if _, err := io.WriteString(here, line[:buffer-1]); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.WriteString(here, line[buffer-1:]+" HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		response, err := http.ReadResponse(bufio.NewReader(here), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if body, _ := io.ReadAll(response.Body); string(body) != strconv.Itoa(buffer) {
+			t.Errorf("the handler saw a query of %s bytes, want %d", body, buffer)
+		}
 	}
 }

@@ -76,6 +76,9 @@ type reply struct {
 	stages      []cost.Stage
 	// recallTime and rankTime are how long the gateway waited.
 	recallTime, rankTime time.Duration
+	// inner has a bit for each stage that was measured on the gateway's own clock; innerCPU is their sum.
+	inner    uint64
+	innerCPU time.Duration
 	// closed is the CPU time of the gateway until the bill was made, write what writing takes on average, cpu that of all stages.
 	closed, write, cpu time.Duration
 	// elsewhere is the CPU time of stages in other processes, runtime the share in this one's runtime.
@@ -112,6 +115,7 @@ func (d *desk) Trending(ctx context.Context, q request.Trending) (*answer.Answer
 func (d *desk) Complete(ctx context.Context, q request.Complete) (*answer.Completions, error) {
 	watch, begin := stopwatch{on: d.accounting}, d.clock()
 	watch.resume()
+	watch.begin()
 	defer watch.pause()
 	r := d.complete(ctx, &watch, &q, begin, token.NewID(begin, [2]uint64{d.random(), d.random()}), &work{})
 	watch.pause()
@@ -136,6 +140,7 @@ func (d *desk) Item(id shop.ItemID) *shop.Item {
 func (d *desk) inProcess(ctx context.Context, k *keys, a ask) (*answer.Answer, error) {
 	watch := stopwatch{on: d.accounting}
 	watch.resume()
+	watch.begin()
 	defer watch.pause()
 	a.begin = d.clock()
 	r, err := d.run(ctx, &watch, k, &a, token.NewID(a.begin, [2]uint64{d.random(), d.random()}), &work{})
@@ -307,7 +312,14 @@ func facets(r *wire.RecallReply) []answer.Facet {
 
 // close adds the gateway's own stage, as far as it has come, and prices the query.
 func (d *desk) close(r *reply, watch *stopwatch, took time.Duration) {
-	r.closed = watch.lap()
+	used, pace := watch.exact()
+	for i := range r.stages {
+		if r.inner>>i&1 != 0 {
+			r.stages[i].CPU = time.Duration(float64(r.stages[i].CPU) * pace)
+		}
+	}
+	r.innerCPU = time.Duration(float64(watch.given()) * pace)
+	r.closed = max(0, used-r.innerCPU)
 	d.shareRuntime(r, r.closed)
 	r.stages = append(r.stages, cost.Stage{Name: "gateway", CPU: r.closed, In: len(r.Results), Out: len(r.Results)})
 	r.TookMillis = float64(took) / float64(time.Millisecond)
@@ -370,14 +382,15 @@ func (d *desk) bill(r *reply) {
 
 // settle books a reply that was sent, with all that the gateway used for it.
 func (d *desk) settle(r *reply, watch *stopwatch, took time.Duration) {
-	write := watch.cpu - r.closed
+	own := max(r.closed, watch.used()-r.innerCPU)
+	write := own - r.closed
 	if n := len(r.stages); n > 0 && r.stages[n-1].Name == "gateway" {
-		r.stages[n-1].CPU = watch.cpu
+		r.stages[n-1].CPU = own
 	}
 	if r.runtime > 0 {
-		d.shareRuntime(r, watch.cpu)
+		d.shareRuntime(r, own)
 	}
-	d.ledger.Claim(watch.cpu + r.runtime)
+	d.ledger.Claim(watch.book() + r.runtime)
 	now := d.clock()
 	d.book.Query(now, r.key, r.stages, write, len(r.Degraded) > 0)
 	d.metrics.query(r, took)

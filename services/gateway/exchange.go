@@ -58,32 +58,52 @@ type exchange struct {
 // stopwatch adds up the CPU time of the goroutine that carries a request through the gateway, without the time in which it
 // waits. The zero value is off and counts nothing.
 type stopwatch struct {
-	on, running bool
-	meter       cost.Meter
-	cpu         time.Duration
+	on    bool
+	clock cost.Clock
+	// booked is how much of the clock's CPU time is on somebody's bill. What was estimated too high or too low when it was
+	// booked is mended with the next piece of work on the same connection.
+	booked time.Duration
+	// used0 and given0 are what the clock said when the query began.
+	used0, given0 time.Duration
 }
 
 // resume goes on measuring. Between resume and pause the goroutine is bound to its thread, and must not wait.
 func (w *stopwatch) resume() {
-	if w.on && !w.running {
-		w.meter, w.running = cost.Start(), true
+	if w.on {
+		w.clock.Run()
 	}
 }
 
 // pause stops measuring.
-func (w *stopwatch) pause() {
-	if w.running {
-		w.cpu += w.meter.Stop()
-		w.running = false
-	}
+func (w *stopwatch) pause() { w.clock.Pause() }
+
+// begin begins a query.
+func (w *stopwatch) begin() {
+	w.used0, w.given0 = w.clock.Used(), w.clock.Given()
 }
 
-// lap returns the CPU time so far.
-func (w *stopwatch) lap() time.Duration {
-	if w.running {
-		w.cpu += w.meter.Lap()
+// exact returns the CPU time of the query so far, and what the time that others measured on this clock has to be multiplied by
+// for their stages to fit into it.
+func (w *stopwatch) exact() (used time.Duration, pace float64) {
+	estimate := max(w.used(), w.given())
+	used = max(0, w.clock.Exact()-w.used0)
+	if estimate <= 0 {
+		return used, 1
 	}
-	return w.cpu
+	return used, float64(used) / float64(estimate)
+}
+
+// used returns the CPU time of the query so far.
+func (w *stopwatch) used() time.Duration { return w.clock.Used() - w.used0 }
+
+// given returns the CPU time that others measured on this clock for the query.
+func (w *stopwatch) given() time.Duration { return w.clock.Given() - w.given0 }
+
+// book returns the CPU time that is on no bill yet, and takes it to be on one now.
+func (w *stopwatch) book() time.Duration {
+	d := max(0, w.clock.Used()-w.clock.Given()-w.booked)
+	w.booked += d
+	return d
 }
 
 // ServeHTTP is the way in: it names the request, reads its body within bounds, and sees to it that whatever happens inside is
@@ -115,6 +135,7 @@ func (x *exchange) start(g *gateway, w http.ResponseWriter, r *http.Request) {
 	} else {
 		x.own.on = g.config.Accounting
 	}
+	x.watch.begin()
 	x.id = x.ID.String()
 	w.Header()["X-Request-Id"] = []string{x.id}
 }
@@ -138,7 +159,6 @@ func (x *exchange) end(r *http.Request) {
 		x.watch.pause()
 	} else {
 		x.watch.resume()
-		x.watch.lap()
 	}
 	x.settle()
 	if x.memory != nil {
@@ -171,7 +191,7 @@ func (x *exchange) settle() {
 	g.kit.Traffic.End(took, outcome)
 	g.metrics.answered(x.status)
 	if x.answer == nil {
-		g.kit.Ledger.Other(x.watch.cpu + x.transport)
+		g.kit.Ledger.Other(x.watch.book() + x.transport)
 		return
 	}
 	g.kit.Ledger.Claim(x.transport)

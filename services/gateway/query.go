@@ -137,6 +137,7 @@ func (x *exchange) bookTransport(r *reply) {
 	if x.transport > 0 {
 		// The gateway's own stage stays the last: it is not over yet.
 		r.stages = slices.Insert(r.stages, 0, cost.Stage{Name: "http", CPU: x.transport})
+		r.inner <<= 1
 	}
 }
 

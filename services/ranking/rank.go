@@ -2,7 +2,6 @@ package ranking
 
 import (
 	"context"
-	"sync/atomic"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -52,28 +51,21 @@ func (r *room) rank(ctx context.Context, request []byte) ([]byte, error) {
 		q.desk.Clear()
 		r.desks.Put(q)
 	}()
-	meter := cost.Start()
+	span, ctx := cost.Enter(ctx)
 	if err := r.open(q, request); err != nil {
-		r.kit.Ledger.Claim(meter.Stop())
+		r.kit.Ledger.Claim(span.Leave())
 		r.metrics.queries.WithLabelValues(outcomeInvalid).Inc()
 		return nil, err
 	}
-	opened := meter.Stop()
-
 	ranker := r.ranker.Load()
-	reading := time.Duration(0)
 	if ranker != nil {
-		var err error
-		if reading, err = r.fetch(ctx, q); err != nil {
+		if err := r.fetch(ctx, q); err != nil {
+			r.kit.Ledger.Claim(span.Leave())
 			return nil, err
 		}
-	}
-
-	meter = cost.Start()
-	if ranker != nil {
 		r.features(q)
 	}
-	made := meter.Lap()
+	made := span.Lap()
 	outcome := outcomeRanked
 	switch {
 	case ranker == nil:
@@ -91,15 +83,18 @@ func (r *room) rank(ctx context.Context, request []byte) ([]byte, error) {
 	}
 	q.reply.Scores = wire.AppendFloats(q.reply.Scores[:0], q.desk.Scores)
 	r.account(q, outcome)
+	ordered := span.Lap()
+	pace := span.Settle()
+	made, ordered = time.Duration(float64(made)*pace), time.Duration(float64(ordered)*pace)
 	n := uint32(len(q.desk.IDs))
 	features, ranked := &q.stages[0], &q.stages[1]
-	features.Name, features.CpuNanos, features.CandidatesIn, features.CandidatesOut = stageFeatures, uint64(opened+reading+made), n, n
+	features.Name, features.CpuNanos, features.CandidatesIn, features.CandidatesOut = stageFeatures, uint64(made), n, n
 	features.Bytes, features.RedisOps, features.CacheHits = uint64(q.read.Bytes), uint32(q.read.RedisOps), uint32(q.read.CacheHits)
 	ranked.Name, ranked.Variant, ranked.CandidatesIn, ranked.CandidatesOut = stageRank, q.reply.Variant, n, n
-	ranked.CpuNanos = uint64(meter.Lap())
+	ranked.CpuNanos = uint64(ordered)
 	answer, err := proto.MarshalOptions{}.MarshalAppend(make([]byte, 0, len(q.reply.Scores)+replyRest), &q.reply)
 	// What it cost to write the answer cannot stand in it; the ledger has it.
-	r.kit.Ledger.Claim(opened + reading + made + time.Duration(ranked.CpuNanos) + meter.Stop())
+	r.kit.Ledger.Claim(made + ordered + span.Leave())
 	return answer, err
 }
 
@@ -126,19 +121,18 @@ func (r *room) open(q *query, request []byte) error {
 	return nil
 }
 
-// fetch reads the rows of the shopper and of the candidates, and returns what of the processor that took.
-func (r *room) fetch(ctx context.Context, q *query) (time.Duration, error) {
+// fetch reads the rows of the shopper and of the candidates.
+func (r *room) fetch(ctx context.Context, q *query) error {
 	shopper := shop.ShopperID(q.request.Shopper)
 	if q.request.Anonymous {
 		shopper = ""
 	}
-	sampled := r.reads.begin()
 	read, err := r.kit.Online.Fetch(ctx, shopper, &q.desk.Shopper, q.desk.IDs, q.desk.Rows)
 	q.read = read
 	if read.Missing {
 		q.reply.Degraded = append(q.reply.Degraded, noRows)
 	}
-	return r.reads.end(sampled), err
+	return err
 }
 
 // features makes the vectors.
@@ -163,44 +157,4 @@ func (r *room) account(q *query, outcome string) {
 	for _, reason := range q.reply.Degraded {
 		r.metrics.degraded.WithLabelValues(reason).Inc()
 	}
-}
-
-// readCost knows what a read of rows costs the processor. A read may wait for Redis, and a goroutine that waits should not
-// hold its thread, as measuring makes it do: so one read in [sampleEvery] is measured, and the others are taken to cost what the
-// measured ones did of late.
-type readCost struct {
-	count atomic.Uint32
-	// nanos is the running mean.
-	nanos atomic.Int64
-}
-
-const (
-	sampleEvery = 32
-	// sampleShare is the share of a new measure in the mean: 1/8.
-	sampleShare = 8
-)
-
-// reading is a read under way.
-type reading struct {
-	meter   cost.Meter
-	sampled bool
-}
-
-func (c *readCost) begin() reading {
-	if c.count.Add(1)%sampleEvery != 0 {
-		return reading{}
-	}
-	return reading{cost.Start(), true}
-}
-
-// end returns what the read cost, measured or by the mean.
-func (c *readCost) end(read reading) time.Duration {
-	mean := c.nanos.Load()
-	if !read.sampled {
-		return time.Duration(mean)
-	}
-	// From 0 up, so that every measure, the first too, stands for sampleEvery reads and no more.
-	took := int64(read.meter.Stop())
-	c.nanos.Store(mean + (took-mean)/sampleShare)
-	return time.Duration(took)
 }

@@ -29,7 +29,6 @@ type room struct {
 	neighbours atomic.Pointer[neighbour.Model]
 
 	desks sync.Pool // of *query
-	reads readCost
 }
 
 // Run answers rank requests until ctx ends, and finishes those that it has accepted. It is ready once it knows the catalogue

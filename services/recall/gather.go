@@ -35,6 +35,11 @@ func (g *gatherer) gather(ctx context.Context, payload []byte) ([]byte, error) {
 	if err := proto.Unmarshal(payload, request); err != nil {
 		return nil, wire.Errorf(wire.Invalid, "decode request: %v", err)
 	}
+	// Here one waits for others: the caller's clock waits, too.
+	if cost.Pause(ctx) {
+		defer cost.Resume(ctx)
+	}
+	ctx = cost.Apart(ctx)
 	if deadline, ok := ctx.Deadline(); ok {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-time.Until(deadline)/marginShare))

@@ -94,35 +94,43 @@ func (d *door) serve(ctx context.Context, limits bus.Limits, shard, shards int) 
 const stageWire = "recall.wire"
 
 // answer answers one request. All of its CPU time is measured: the engine's by its stages, the rest as stageWire.
-func (d *door) answer(_ context.Context, payload []byte) ([]byte, error) {
-	meter := cost.Start()
+func (d *door) answer(ctx context.Context, payload []byte) ([]byte, error) {
+	span, _ := cost.Enter(ctx)
 	request := &wire.RecallRequest{}
 	if err := proto.Unmarshal(payload, request); err != nil {
-		d.refuse(request, meter.Stop(), wire.Invalid)
+		d.refuse(request, span.Leave(), wire.Invalid)
 		return nil, wire.Errorf(wire.Invalid, "decode request: %v", err)
 	}
-	decoding := meter.Lap()
+	decoding := span.Lap()
 	reply := &wire.RecallReply{}
-	if err := d.engine.Answer(request, reply, d.kit.Clock(), &meter); err != nil {
-		d.refuse(request, decoding+meter.Stop(), wire.CodeOf(err))
+	if err := d.engine.Answer(request, reply, d.kit.Clock(), &span); err != nil {
+		d.refuse(request, decoding+span.Leave(), wire.CodeOf(err))
 		return nil, err
+	}
+	decoding += span.Lap()
+	pace := span.Settle()
+	decoding = scaled(decoding, pace)
+	for _, stage := range reply.Stages {
+		stage.CpuNanos = uint64(scaled(time.Duration(stage.CpuNanos), pace))
 	}
 	encoded, err := proto.Marshal(reply)
 	if err != nil {
-		d.refuse(request, decoding+meter.Stop(), wire.Internal)
+		d.refuse(request, decoding+span.Leave(), wire.Internal)
 		return nil, fmt.Errorf("encode reply: %w", err)
 	}
 	// Two messages one after the other are one with the fields of both: so the stage that encodes can be in what it encodes.
-	coding := decoding + meter.Lap()
+	coding := decoding + span.Lap()
 	last := &wire.RecallReply{Stages: []*wire.Stage{{Name: stageWire, CpuNanos: uint64(coding), Bytes: uint64(len(payload) + len(encoded))}}}
 	if encoded, err = (proto.MarshalOptions{}).MarshalAppend(encoded, last); err != nil {
-		d.refuse(request, coding+meter.Stop(), wire.Internal)
+		d.refuse(request, coding+span.Leave(), wire.Internal)
 		return nil, fmt.Errorf("encode last stage: %w", err)
 	}
 	d.claim(request, reply, coding)
-	d.kit.Ledger.Other(meter.Stop())
+	d.kit.Ledger.Other(span.Leave())
 	return encoded, nil
 }
+
+func scaled(d time.Duration, by float64) time.Duration { return time.Duration(float64(d) * by) }
 
 // claim counts an answered request, and the CPU time that its receipt accounts for.
 func (d *door) claim(request *wire.RecallRequest, reply *wire.RecallReply, coding time.Duration) {

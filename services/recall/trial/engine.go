@@ -115,13 +115,13 @@ func Engine(ctx context.Context, o EngineOptions, progress func(string)) (*Engin
 		for range o.Queries {
 			r := request()
 			reply := &wire.RecallReply{}
-			start, meter := time.Now(), cost.Start()
-			fault := e.Answer(r, reply, g.now, &meter)
-			meter.Stop()
-			used := time.Duration(0)
-			for _, stage := range reply.Stages {
-				used += time.Duration(stage.CpuNanos)
-			}
+			var clock cost.Clock
+			start := time.Now()
+			clock.Run()
+			span, _ := cost.Enter(cost.With(context.Background(), &clock))
+			fault := e.Answer(r, reply, g.now, &span)
+			used := clock.Exact()
+			clock.Pause()
 			if fault != nil {
 				err = fault
 			}

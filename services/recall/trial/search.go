@@ -182,9 +182,9 @@ func (s *Search) indexDefault(j *judgements) (retrieve, error) {
 	e.Apply(changes)
 	return func(query string) ([]int, error) {
 		reply := &wire.RecallReply{}
-		meter := cost.Start()
-		err := e.Answer(&wire.RecallRequest{Query: clip(query), Limit: depth}, reply, time.Unix(1<<30, 0), &meter)
-		meter.Stop()
+		span, _ := cost.Enter(context.Background())
+		err := e.Answer(&wire.RecallRequest{Query: clip(query), Limit: depth}, reply, time.Unix(1<<30, 0), &span)
+		span.Leave()
 		if err != nil {
 			return nil, err
 		}

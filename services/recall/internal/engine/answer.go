@@ -54,7 +54,7 @@ type question struct {
 	selection *catalogue.Selection
 	limit     int
 	now       time.Time
-	meter     *cost.Meter
+	span      *cost.Span
 	bounds    bounds
 	// used is the CPU time of the stages so far.
 	used time.Duration
@@ -62,13 +62,13 @@ type question struct {
 	ongoing bool
 }
 
-// Answer answers a request into reply, which is empty. Meter was started by the caller; each stage laps it, so the caller's
-// thread must stay the same. An error is a [*wire.Error].
-func (e *Engine) Answer(request *wire.RecallRequest, reply *wire.RecallReply, now time.Time, meter *cost.Meter) error {
+// Answer answers a request into reply, which is empty. Span was entered by the caller on this goroutine; each
+// stage is a lap of it. An error is a [*wire.Error].
+func (e *Engine) Answer(request *wire.RecallRequest, reply *wire.RecallReply, now time.Time, span *cost.Span) error {
 	if request.NowMicros != 0 {
 		now = time.UnixMicro(request.NowMicros)
 	}
-	q := &question{engine: e, request: request, reply: reply, now: now, meter: meter, limit: DefaultLimit}
+	q := &question{engine: e, request: request, reply: reply, now: now, span: span, limit: DefaultLimit}
 	if request.Limit > 0 {
 		q.limit = int(min(request.Limit, wire.MaxCandidates))
 	}
@@ -135,7 +135,7 @@ func check(request *wire.RecallRequest) (filter.Node, error) {
 
 // stage ends a stage of the receipt.
 func (q *question) stage(name string, in, out int) {
-	lap := q.meter.Lap()
+	lap := q.span.Lap()
 	q.used += lap
 	q.reply.Stages = append(q.reply.Stages, &wire.Stage{
 		Name: "recall." + name, CpuNanos: uint64(lap), CandidatesIn: uint32(in), CandidatesOut: uint32(out),

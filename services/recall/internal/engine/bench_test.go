@@ -2,6 +2,7 @@ package engine
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -96,11 +97,11 @@ func answering(b *testing.B, request func(s *stock, i int) *wire.RecallRequest) 
 	b.ReportAllocs()
 	for b.Loop() {
 		reply := &wire.RecallReply{}
-		meter := cost.Start()
-		if err := s.engine.Answer(request(s, i), reply, now, &meter); err != nil {
+		span, _ := cost.Enter(context.Background())
+		if err := s.engine.Answer(request(s, i), reply, now, &span); err != nil {
 			b.Fatal(err)
 		}
-		meter.Stop()
+		span.Leave()
 		for _, stage := range reply.Stages {
 			stages[stage.Name] += time.Duration(stage.CpuNanos)
 			stages["all"] += time.Duration(stage.CpuNanos)

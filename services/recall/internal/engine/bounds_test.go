@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -54,7 +55,7 @@ func TestQuotasBoundChannels(t *testing.T) {
 		t.Errorf("with a quota of an unknown channel there are %d candidates, want 20", len(ids))
 	}
 	request.Quotas = make([]*wire.Quota, maxQuotas+1)
-	if err := e.Answer(request, &wire.RecallReply{}, now, &cost.Meter{}); wire.CodeOf(err) != wire.Invalid {
+	if err := e.Answer(request, &wire.RecallReply{}, now, &cost.Span{}); wire.CodeOf(err) != wire.Invalid {
 		t.Errorf("%d quotas are answered with %v", len(request.Quotas), err)
 	}
 }
@@ -74,10 +75,10 @@ func TestBudgetOfCPUEndsEarlyAndSaysSo(t *testing.T) {
 	}
 	// A whole answer on a budget of one microsecond is a list all the same.
 	request.CpuBudgetMicros = 1
-	meter := cost.Start()
-	defer meter.Stop()
+	span, _ := cost.Enter(context.Background())
+	defer span.Leave()
 	reply := &wire.RecallReply{}
-	if err := e.Answer(request, reply, now, &meter); err != nil {
+	if err := e.Answer(request, reply, now, &span); err != nil {
 		t.Fatal(err)
 	}
 	if reply.Candidates.Len() != 20 || !slices.ContainsFunc(reply.Degraded, func(s string) bool { return strings.HasSuffix(s, ":budget") }) {

@@ -50,9 +50,9 @@ type fataler interface {
 func ask(t fataler, e *Engine, request *wire.RecallRequest) ([]shop.ItemID, *wire.RecallReply) {
 	t.Helper()
 	reply := &wire.RecallReply{}
-	meter := cost.Start()
-	err := e.Answer(request, reply, now, &meter)
-	meter.Stop()
+	span, _ := cost.Enter(context.Background())
+	err := e.Answer(request, reply, now, &span)
+	span.Leave()
 	if err != nil {
 		t.Fatalf("Answer(%v): %v", request, err)
 	}
@@ -211,17 +211,17 @@ func TestInvalidRequestsNameTheField(t *testing.T) {
 		"exclude_items": {ExcludeItems: make([]string, 1001)},
 		"purpose":       {Purpose: 77},
 	} {
-		meter := cost.Start()
-		err := e.Answer(request, &wire.RecallReply{}, now, &meter)
-		meter.Stop()
+		span, _ := cost.Enter(context.Background())
+		err := e.Answer(request, &wire.RecallReply{}, now, &span)
+		span.Leave()
 		var fault *wire.Error
 		if !errors.As(err, &fault) || fault.Code != wire.Invalid || fault.Field != field {
 			t.Errorf("%s: error %v, want Invalid that names the field", field, err)
 		}
 	}
-	meter := cost.Start()
-	defer meter.Stop()
-	if err := e.Answer(&wire.RecallRequest{Filter: `brand = `}, &wire.RecallReply{}, now, &meter); !strings.Contains(err.Error(), "column 9") {
+	span, _ := cost.Enter(context.Background())
+	defer span.Leave()
+	if err := e.Answer(&wire.RecallRequest{Filter: `brand = `}, &wire.RecallReply{}, now, &span); !strings.Contains(err.Error(), "column 9") {
 		t.Errorf("error %q does not name the column", err)
 	}
 }
@@ -598,14 +598,14 @@ func FuzzAnswer(f *testing.F) {
 	f.Add("\xff\xfe", "a:1", "newest", "\x00level", "x", uint8(2), uint32(1<<31))
 	e := boutique()
 	f.Fuzz(func(t *testing.T, query, filter, order, facet, item string, purpose uint8, limit uint32) {
-		meter := cost.Start()
-		defer meter.Stop()
+		span, _ := cost.Enter(context.Background())
+		defer span.Leave()
 		reply := &wire.RecallReply{}
 		request := &wire.RecallRequest{
 			Purpose: wire.Purpose(purpose % 7), Query: query, Filter: filter, OrderBy: order, Facets: []string{facet}, ContextItems: []string{item},
 			Category: item, ExcludeItems: []string{query}, Shopper: item, Limit: limit,
 		}
-		if err := e.Answer(request, reply, now, &meter); err != nil {
+		if err := e.Answer(request, reply, now, &span); err != nil {
 			if wire.CodeOf(err) != wire.Invalid {
 				t.Fatalf("Answer(%v): %v", request, err)
 			}

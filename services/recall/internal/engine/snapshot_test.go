@@ -2,6 +2,7 @@ package engine
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"testing"
@@ -71,9 +72,9 @@ func differ(t fataler, one, two *Engine, requests []*wire.RecallRequest) string 
 		var replies [2]*wire.RecallReply
 		for i, e := range []*Engine{one, two} {
 			replies[i] = &wire.RecallReply{}
-			meter := cost.Start()
-			err := e.Answer(request, replies[i], now, &meter)
-			meter.Stop()
+			span, _ := cost.Enter(context.Background())
+			err := e.Answer(request, replies[i], now, &span)
+			span.Leave()
 			if err != nil {
 				t.Fatalf("%v: %v", request, err)
 			}
