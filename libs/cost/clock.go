@@ -164,9 +164,14 @@ func Enter(ctx context.Context) (Span, context.Context) {
 	if c := clockOf(ctx); c != nil && c.running {
 		return Span{clock: c, mark: c.Used()}, ctx
 	}
-	c := &Clock{}
-	c.Run()
-	return Span{clock: c, own: true, mark: c.Used()}, With(ctx, c)
+	// One piece of memory for the clock and for the context that carries it.
+	o := &struct {
+		within
+		Clock
+	}{within: within{Context: ctx}}
+	o.clock = &o.Clock
+	o.Run()
+	return Span{clock: o.clock, own: true, mark: o.Used()}, &o.within
 }
 
 // Lap returns the estimated CPU time since Enter or the last Lap, and begins the next piece.
