@@ -110,5 +110,6 @@ func parts() []measurement {
 		vectorSpeed,
 		engineSpeed,
 		sessionPart(),
+		autocompleteSpeed,
 	}
 }

@@ -1,7 +1,7 @@
 // Package complete finishes what a shopper begins to type: with queries that others asked, categories, brands and titles.
 //
 // A phrase is found by the beginning of any of its first words, and of any of the first characters of a run in a script that
-// writes no spaces. Nothing here locks.
+// writes no spaces. Where nothing begins so, the beginning is taken to be misspelt by one letter behind the first. Nothing here locks.
 package complete
 
 import (
@@ -37,8 +37,8 @@ const (
 	minAskers = 3
 	// maxBeginnings is how many words or characters of a phrase it is found by.
 	maxBeginnings = 6
-	// maxScan is how many beginnings one call looks at: only a prefix of one letter in a large shop has more.
-	maxScan = 20_000
+	// minMisspelt and maxMisspelt are how long a beginning may be to be taken for misspelt, in letters.
+	minMisspelt, maxMisspelt = 4, 16
 	// halfLife of the use of queries.
 	halfLife = 14 * 24 * time.Hour
 )
@@ -70,6 +70,10 @@ func New() *Book {
 	for i := range b.byKey {
 		b.byKey[i] = map[string]uint32{}
 	}
+	b.marks.worth = func(m mark) float32 {
+		p := &b.phrases[m.phrase]
+		return float32(p.score(p.usedAt, len(m.key) == len(p.key)))
+	}
 	return b
 }
 
@@ -81,8 +85,20 @@ func (b *Book) Add(kind Kind, text string) (uint32, bool) {
 	i, ok := b.intern(kind, text)
 	if ok {
 		b.phrases[i].uses++
+		b.raise(i)
 	}
 	return i, ok
+}
+
+// raise tells the order that a phrase is used more. Titles are worth the same whoever has them.
+func (b *Book) raise(i uint32) {
+	p := &b.phrases[i]
+	if p.kind == Title {
+		return
+	}
+	for _, at := range beginnings(p.key) {
+		b.marks.raise(mark{key: p.key[at:], phrase: i})
+	}
 }
 
 // Remove tells that one item fewer has the phrase that [Book.Add] numbered.
@@ -126,6 +142,7 @@ func (b *Book) Ask(query string, asker uint64, at time.Time) {
 	if at.After(p.usedAt) {
 		p.usedAt = at
 	}
+	b.raise(i)
 	if p.askerCount < minAskers && !slices.Contains(p.askers[:p.askerCount], asker) {
 		p.askers[p.askerCount] = asker
 		p.askerCount++
@@ -275,29 +292,15 @@ func (b *Book) Complete(prefix string, limit int, now time.Time, usable func(str
 		return nil
 	}
 	// More than limit are kept, because the same text may stand there as a query and as a title, or be of no use.
-	found := make([]scored, 0, 4*limit+1)
-	scanned := 0
-	b.marks.from(prefix, func(m mark) bool {
-		if scanned++; !strings.HasPrefix(m.key, prefix) || scanned > maxScan {
-			return false
-		}
-		p := &b.phrases[m.phrase]
-		if p.kind == Query && p.askerCount < minAskers {
-			return true
-		}
-		s := scored{m.phrase, p.score(now, len(m.key) == len(p.key))}
-		if len(found) == 4*limit && b.compare(s, found[len(found)-1]) >= 0 {
-			return true
-		}
-		at, _ := slices.BinarySearchFunc(found, s, b.compare)
-		found = slices.Insert(found, at, s)
-		found = found[:min(len(found), 4*limit)]
-		return true
-	})
+	f := finder{book: b, now: now, found: make([]scored, 0, 4*limit+1), most: 4 * limit}
+	f.look(prefix)
+	if len(f.found) == 0 {
+		misspelt(prefix, b.marks.has, f.look)
+	}
 	var texts []string
 	seen := map[string]bool{}
-	for _, f := range found {
-		p := &b.phrases[f.phrase]
+	for _, s := range f.found {
+		p := &b.phrases[s.phrase]
 		if seen[p.key] || (p.kind == Query && !usable(p.text)) {
 			continue
 		}
@@ -312,15 +315,76 @@ func (b *Book) Complete(prefix string, limit int, now time.Time, usable func(str
 // scored is a phrase that completes a prefix.
 type scored struct {
 	phrase uint32
-	score  float64
+	score  float32
+	// place is where its beginning stands in the order.
+	place uint64
 }
 
-// compare orders the better phrase first, equal ones by their text.
-func (b *Book) compare(x, y scored) int {
-	if by := cmp.Compare(y.score, x.score); by != 0 {
-		return by
+func compareScored(a, b scored) int {
+	return cmp.Or(cmp.Compare(b.score, a.score), cmp.Compare(a.place, b.place))
+}
+
+// finder gathers the best phrases: by their scores, and of equal ones the first by what stands behind the prefix.
+type finder struct {
+	book  *Book
+	now   time.Time
+	found []scored
+	most  int
+}
+
+// least is what a phrase has to be worth to be among the best.
+func (f *finder) least() float32 {
+	if len(f.found) < f.most {
+		return float32(math.Inf(-1))
 	}
-	return cmp.Or(cmp.Compare(b.phrases[x.phrase].key, b.phrases[y.phrase].key), cmp.Compare(x.phrase, y.phrase))
+	return f.found[len(f.found)-1].score
+}
+
+// look adds what begins with a prefix.
+func (f *finder) look(prefix string) {
+	f.book.marks.each(prefix, f.least, func(m mark, place uint64) {
+		p := &f.book.phrases[m.phrase]
+		if p.kind == Query && p.askerCount < minAskers {
+			return
+		}
+		s := scored{m.phrase, float32(p.score(f.now, len(m.key) == len(p.key))), place}
+		if len(f.found) == f.most && compareScored(s, f.found[len(f.found)-1]) >= 0 {
+			return
+		}
+		at, _ := slices.BinarySearchFunc(f.found, s, compareScored)
+		f.found = slices.Insert(f.found, at, s)
+		f.found = f.found[:min(len(f.found), f.most)]
+	})
+}
+
+// misspelt yields the beginnings one edit behind the first letter away from a prefix that has says there are.
+func misspelt(prefix string, has func(string) bool, yield func(string)) {
+	if len(prefix) < minMisspelt || len(prefix) > maxMisspelt || strings.ContainsFunc(prefix, func(r rune) bool { return r >= utf8.RuneSelf }) {
+		return
+	}
+	try := func(edited string) {
+		if has(edited) {
+			yield(edited)
+		}
+	}
+	for i := 1; i < len(prefix); i++ {
+		// What there is no beginning for has none behind it either.
+		if !has(prefix[:i]) {
+			return
+		}
+		try(prefix[:i] + prefix[i+1:])
+		if i+1 < len(prefix) && prefix[i] != prefix[i+1] {
+			try(prefix[:i] + prefix[i+1:i+2] + prefix[i:i+1] + prefix[i+2:])
+		}
+		for _, letter := range " abcdefghijklmnopqrstuvwxyz" {
+			begin := prefix[:i] + string(letter)
+			if byte(letter) == prefix[i] || !has(begin) {
+				continue
+			}
+			try(begin + prefix[i+1:])
+			try(begin + prefix[i:])
+		}
+	}
 }
 
 // score is higher for what is used more, for what people typed, and for a match at the very beginning.

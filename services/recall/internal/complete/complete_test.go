@@ -1,8 +1,10 @@
 package complete
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -39,13 +41,14 @@ func TestOrderEqualsSortedSlice(t *testing.T) {
 		plain := slices.SortedFunc(maps.Keys(kept), compareMarks)
 		prefix := fmt.Sprint(random.IntN(10))
 		var got, want []mark
-		o.from(prefix, func(m mark) bool { got = append(got, m); return strings.HasPrefix(m.key, prefix) })
+		o.each(prefix, func() float32 { return -1 }, func(m mark, _ uint64) { got = append(got, m) })
 		for _, m := range plain {
-			if m.key >= prefix {
-				if want = append(want, m); !strings.HasPrefix(m.key, prefix) {
-					break
-				}
+			if strings.HasPrefix(m.key, prefix) {
+				want = append(want, m)
 			}
+		}
+		if o.has(prefix) != (len(want) > 0) {
+			t.Fatalf("has(%q) = %v", prefix, len(want) == 0)
 		}
 		if diff := gocmp.Diff(want, got, gocmp.AllowUnexported(mark{})); diff != "" {
 			t.Fatalf("from %q (-want +got):\n%s", prefix, diff)
@@ -76,19 +79,26 @@ func TestComplete(t *testing.T) {
 		b.Ask("jan 0170 555 1234", asker, now)
 	}
 	for prefix, want := range map[string]string{
-		"jack":      "Jackson guitar|jacket for rain|Jackets|Acme Rain Jacket, red",
-		"JACK":      "Jackson guitar|jacket for rain|Jackets|Acme Rain Jacket, red",
-		"ja":        "Jackson guitar|jacket for rain|Jackets|Acme Rain Jacket, red",
-		"acme":      "Acme|Acme Rain Jacket, red",
-		"acme r":    "Acme Rain Jacket, red",
-		"sho":       "Trail Shoes",
-		"红色":        "红色跑步鞋 男款",
-		"跑步":        "红色跑步鞋 男款",
-		"full":      "Ｆｕｌｌ width",
-		"zzz":       "",
-		"":          "",
-		"  ,":       "",
-		"\xff\xfe!": "",
+		"jack":       "Jackson guitar|jacket for rain|Jackets|Acme Rain Jacket, red",
+		"JACK":       "Jackson guitar|jacket for rain|Jackets|Acme Rain Jacket, red",
+		"ja":         "Jackson guitar|jacket for rain|Jackets|Acme Rain Jacket, red",
+		"acme":       "Acme|Acme Rain Jacket, red",
+		"acme r":     "Acme Rain Jacket, red",
+		"sho":        "Trail Shoes",
+		"红色":         "红色跑步鞋 男款",
+		"跑步":         "红色跑步鞋 男款",
+		"full":       "Ｆｕｌｌ width",
+		"zzz":        "",
+		"jakc":       "Jackson guitar|jacket for rain|Jackets|Acme Rain Jacket, red",
+		"jqcke":      "jacket for rain|Jackets|Acme Rain Jacket, red",
+		"jakcet for": "jacket for rain",
+		"acmer":      "Acme|Acme Rain Jacket, red",
+		"tril sh":    "Trail Shoes",
+		"qack":       "",
+		"jkac":       "Jackson guitar|jacket for rain|Jackets|Acme Rain Jacket, red",
+		"":           "",
+		"  ,":        "",
+		"\xff\xfe!":  "",
 	} {
 		if got := strings.Join(b.Complete(prefix, 10, now, yes), "|"); got != want {
 			t.Errorf("Complete(%q) = %q, want %q", prefix, got, want)
@@ -104,6 +114,59 @@ func TestComplete(t *testing.T) {
 	if got := b.Complete("jack", 1, later, yes); !slices.Equal(got, []string{"jacket for rain"}) {
 		t.Errorf("a year later Complete = %q, want what is asked now", got)
 	}
+}
+
+// TestBlocksThatArePassedOverHoldNothingBetter compares with all marks, looked at one by one.
+func TestBlocksThatArePassedOverHoldNothingBetter(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		b := New()
+		random := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 2))
+		word := func() string {
+			return string([]byte{byte('a' + random.IntN(3)), byte('a' + random.IntN(26)), byte('a' + random.IntN(26))})
+		}
+		var ids []uint32
+		for range rapid.IntRange(0, 1500).Draw(t, "phrases") {
+			switch random.IntN(6) {
+			case 0:
+				b.Ask(word(), uint64(random.IntN(5)), now.Add(time.Duration(random.IntN(100))*24*time.Hour))
+			case 1:
+				if len(ids) > 0 {
+					at := random.IntN(len(ids))
+					b.Remove(ids[at])
+					ids = slices.Delete(ids, at, at+1)
+				}
+			default:
+				if i, ok := b.Add(Kind(1+random.IntN(3)), word()+" "+word()); ok {
+					ids = append(ids, i)
+				}
+			}
+		}
+		again := New()
+		if err := again.Restore(b.AppendBinary(nil)); err != nil {
+			t.Fatal(err)
+		}
+		for _, prefix := range []string{"a", "ab", "b", "c"} {
+			f := finder{book: b, now: now, most: 20}
+			f.look(prefix)
+			var all []float32
+			b.marks.each(prefix, func() float32 { return float32(math.Inf(-1)) }, func(m mark, _ uint64) {
+				if p := &b.phrases[m.phrase]; p.kind != Query || p.askerCount >= minAskers {
+					all = append(all, float32(p.score(now, len(m.key) == len(p.key))))
+				}
+			})
+			slices.SortFunc(all, func(x, y float32) int { return cmp.Compare(y, x) })
+			var got []float32
+			for _, s := range f.found {
+				got = append(got, s.score)
+			}
+			if want := all[:min(len(all), 20)]; !slices.Equal(got, want) {
+				t.Fatalf("the best for %q are worth %v, want %v", prefix, got, want)
+			}
+			if x, y := b.Complete(prefix, 5, now, yes), again.Complete(prefix, 5, now, yes); !slices.Equal(x, y) {
+				t.Fatalf("after a restart %q completes to %q, was %q", prefix, y, x)
+			}
+		}
+	})
 }
 
 func TestPhrasesOfItemsComeAndGo(t *testing.T) {

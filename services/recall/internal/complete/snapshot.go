@@ -60,6 +60,7 @@ func (b *Book) Restore(from []byte) error {
 			}
 			p.askerCount = copy(p.askers[:], askers)
 		}
+		b.raise(i)
 	}
 	return r.End()
 }
