@@ -31,7 +31,7 @@ const (
 	// smoothing is how many choices of nothing each query begins with.
 	smoothing = 10
 	// MaxBoost is what a score is multiplied with at most.
-	MaxBoost = 2
+	MaxBoost = 1.5
 	halfLife = 30 * 24 * time.Hour
 )
 
