@@ -297,6 +297,10 @@ func (b *Book) Complete(prefix string, limit int, now time.Time, usable func(str
 	if len(f.found) == 0 {
 		misspelt(prefix, b.marks.has, f.look)
 	}
+	// Of equal ones the first by its text is shown first.
+	slices.SortStableFunc(f.found, func(x, y scored) int {
+		return cmp.Or(cmp.Compare(y.score, x.score), strings.Compare(b.phrases[x.phrase].key, b.phrases[y.phrase].key))
+	})
 	var texts []string
 	seen := map[string]bool{}
 	for _, s := range f.found {
