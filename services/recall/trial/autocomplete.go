@@ -24,7 +24,7 @@ type Autocomplete struct {
 // AutocompleteFigures are what [Autocomplete.Run] returns. Times are CPU time of one call for ten phrases.
 type AutocompleteFigures struct {
 	MedianMicros float64 `json:"median_us"`
-	P99Micros    float64 `json:"autocomplete_p99_us"`
+	P99Micros    float64 `json:"p99_us"`
 	// MisspeltP99 is of beginnings with one edit, of which most find nothing as they stand.
 	MisspeltP99  float64 `json:"misspelt_p99_us"`
 	BuildSeconds float64 `json:"build_cpu_s"`
