@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/haggle-commerce/haggle/libs/shop"
+	"github.com/haggle-commerce/haggle/services/recall/internal/rows"
 )
 
 // Keys that every item has, beside the names of its attributes.
@@ -38,7 +39,7 @@ type Catalogue struct {
 	count         int
 	prices        prices
 	created       []int64
-	rows          rows
+	rows          rows.Rows
 	dictionary    dictionary
 	// said is room for what one item says while it is put.
 	said []uint64
@@ -69,7 +70,7 @@ func (c *Catalogue) Intern(id shop.ItemID) Slot {
 	s := c.names.add(id)
 	c.prices.grow()
 	c.created = append(c.created, 0)
-	c.rows.grow()
+	c.rows.Grow()
 	if int(s)%64 == 0 {
 		c.live, c.buyable = append(c.live, 0), append(c.buyable, 0)
 	}
@@ -99,8 +100,8 @@ func (c *Catalogue) Created(s Slot) int64 { return c.created[s] }
 func (c *Catalogue) SameKind(a, b Slot) float32 {
 	d := &c.dictionary
 	shared, all := 0, 0
-	other := c.rows.of(b)
-	for _, n := range c.rows.of(a) {
+	other := c.rows.Of(uint32(b))
+	for _, n := range c.rows.Of(uint32(a)) {
 		g := &d.groups[n]
 		for len(other) > 0 && d.groups[other[0]].key < g.key {
 			other = other[1:]
@@ -195,7 +196,7 @@ func (c *Catalogue) groupsOf(it *shop.Item) []groupID {
 			continue
 		}
 		// A row takes no more; an item that passed its check has far fewer.
-		if named++; named > mostRow-8 {
+		if named++; named > rows.Most-8 {
 			break
 		}
 		for _, text := range texts {
@@ -236,9 +237,9 @@ func reserved(name string) bool {
 // hold makes groups those of the item, and forgets what no item has any more. What did not change is not touched.
 func (c *Catalogue) hold(s Slot, groups []groupID) {
 	d := &c.dictionary
-	c.kept = append(c.kept[:0], c.rows.of(s)...)
+	c.kept = append(c.kept[:0], c.rows.Of(uint32(s))...)
 	old := c.kept
-	c.rows.set(s, groups)
+	c.rows.Set(uint32(s), groups)
 	for len(old) > 0 || len(groups) > 0 {
 		switch {
 		case len(groups) == 0, len(old) > 0 && d.groups[old[0]].key < d.groups[groups[0]].key:
@@ -316,7 +317,7 @@ func (c *Catalogue) keep(k *key, s Slot, ordinal uint32) {
 		d := &c.dictionary
 		k.column = newColumn(c.Size(), len(k.groups))
 		for s := range Slot(c.Size()) {
-			for _, n := range c.rows.of(s) {
+			for _, n := range c.rows.Of(uint32(s)) {
 				if g := &d.groups[n]; d.keys[g.key] == k {
 					k.column.set(s, g.ordinal, c.Size())
 				}
@@ -334,7 +335,7 @@ func (c *Catalogue) groupAt(id keyID, s Slot) (*group, bool) {
 		}
 		return nil, false
 	}
-	for _, n := range c.rows.of(s) {
+	for _, n := range c.rows.Of(uint32(s)) {
 		if g := &d.groups[n]; g.key == id {
 			return g, true
 		}
@@ -359,7 +360,7 @@ func (c *Catalogue) Memory() Memory {
 	m := Memory{
 		IDs:    c.names.bytes(),
 		Fields: 8*(cap(c.live)+cap(c.buyable)+cap(c.created)) + c.prices.bytes(),
-		Rows:   c.rows.bytes(),
+		Rows:   c.rows.Bytes(),
 	}
 	m.Dictionary, m.Postings, m.Columns = c.dictionary.bytes()
 	return m

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/haggle-commerce/haggle/libs/shop"
+	"github.com/haggle-commerce/haggle/services/recall/internal/numbers"
 )
 
 // pageBytes is how many bytes of ids stand in one piece of memory.
@@ -18,7 +19,7 @@ type names struct {
 	at []uint32
 	// hashes are FNV-1a of the ids: they find the id, break ties and choose the shard.
 	hashes []uint64
-	slots  table
+	slots  numbers.Table
 }
 
 func (n *names) len() int { return len(n.at) }
@@ -35,7 +36,7 @@ func (n *names) id(s Slot) shop.ItemID {
 }
 
 func (n *names) find(id shop.ItemID) (Slot, bool) {
-	s, ok := n.slots.find(spread(HashID(id)), func(s uint32) bool { return n.id(Slot(s)) == id })
+	s, ok := n.slots.Find(spread(HashID(id)), func(s uint32) bool { return n.id(Slot(s)) == id })
 	return Slot(s), ok
 }
 
@@ -58,7 +59,7 @@ func (n *names) add(id shop.ItemID) Slot {
 	page.WriteString(string(id))
 	hash := HashID(id)
 	n.hashes = append(n.hashes, hash)
-	n.slots.add(spread(hash), uint32(s), func(s uint32) uint64 { return spread(n.hashes[s]) })
+	n.slots.Add(spread(hash), uint32(s), func(s uint32) uint64 { return spread(n.hashes[s]) })
 	return s
 }
 
@@ -71,5 +72,5 @@ func ShardOf(id shop.ItemID, shards int) int {
 }
 
 func (n *names) bytes() int {
-	return len(n.pages)*(pageBytes+64) + 4*cap(n.at) + 8*cap(n.hashes) + 4*cap(n.slots.cells)
+	return len(n.pages)*(pageBytes+64) + 4*cap(n.at) + 8*cap(n.hashes) + n.slots.Bytes()
 }

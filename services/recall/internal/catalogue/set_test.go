@@ -64,30 +64,3 @@ func TestSetEqualsNaive(t *testing.T) {
 		}
 	})
 }
-
-func TestTableEqualsNaive(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		var got table
-		want := map[uint32]bool{}
-		// Few hashes for many numbers: long runs of cells, and gaps in them.
-		hash := func(n uint32) uint64 { return spread(uint64(n % 13)) }
-		for range rapid.IntRange(0, 200).Draw(t, "changes") {
-			n := uint32(rapid.IntRange(0, 60).Draw(t, "number"))
-			if want[n] {
-				got.remove(hash(n), n, hash)
-				delete(want, n)
-			} else {
-				got.add(hash(n), n, hash)
-				want[n] = true
-			}
-		}
-		for n := range uint32(61) {
-			if _, ok := got.find(hash(n), func(m uint32) bool { return m == n }); ok != want[n] {
-				t.Fatalf("find(%d) = %v, want %v", n, ok, want[n])
-			}
-		}
-		if got.used != len(want) {
-			t.Fatalf("used = %d, want %d", got.used, len(want))
-		}
-	})
-}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/haggle-commerce/haggle/libs/shop"
 	"github.com/haggle-commerce/haggle/services/recall/internal/pack"
+	"github.com/haggle-commerce/haggle/services/recall/internal/rows"
 )
 
 // AppendBinary appends the state of the catalogue: ids, fields, and of the values what cannot be worked out from the rest.
@@ -46,7 +47,7 @@ func (c *Catalogue) AppendBinary(dst []byte) []byte {
 		}
 	}
 	for s := range Slot(c.Size()) {
-		row := c.rows.of(s)
+		row := c.rows.Of(uint32(s))
 		dst = append(dst, uint8(len(row)))
 		for _, g := range row {
 			dst = pack.AppendUint(dst, uint64(g))
@@ -127,14 +128,14 @@ func (d *dictionary) open(r *pack.Reader) {
 			return
 		}
 		hash := hashIn(k, s)
-		if _, ok := d.textAt.find(hash, func(n uint32) bool { return d.texts[n].text == s && d.values[d.texts[n].value].key == k }); ok {
+		if _, ok := d.textAt.Find(hash, func(n uint32) bool { return d.texts[n].text == s && d.values[d.texts[n].value].key == k }); ok {
 			r.Fail("a text is there twice")
 			return
 		}
 		v := d.internValue(k, s)
 		d.texts[n] = text{text: s, value: v, next: d.values[v].texts}
 		d.values[v].texts = textID(n)
-		d.textAt.add(hash, n, d.hashOfText)
+		d.textAt.Add(hash, n, d.hashOfText)
 	}
 	for n := range uint32(r.Count(1)) {
 		d.openGroup(r, n)
@@ -176,12 +177,12 @@ func (d *dictionary) openGroup(r *pack.Reader, n groupID) {
 // openRows reads the groups of n items, and checks that nothing was read before that no item has.
 func (c *Catalogue) openRows(r *pack.Reader, n int) {
 	d := &c.dictionary
-	c.rows.at, c.rows.n = make([]uint32, 0, n), make([]uint8, 0, n)
+	c.rows.Reserve(n)
 	for range n {
-		c.rows.grow()
+		c.rows.Grow()
 	}
 	for s := range Slot(n) {
-		count := r.Below(mostRow + 1)
+		count := r.Below(rows.Most + 1)
 		c.row = c.row[:0]
 		for i := range count {
 			g := groupID(r.Below(len(d.groups)))

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/haggle-commerce/haggle/services/recall/internal/numbers"
 )
 
 // valueID, textID, groupID and keyID number what their names say.
@@ -74,7 +76,7 @@ type dictionary struct {
 	texts  []text
 	groups []group
 
-	valueAt, textAt, groupAt         table
+	valueAt, textAt, groupAt         numbers.Table
 	freeKeys                         []keyID
 	freeValues, freeTexts, freeGroup []uint32
 }
@@ -143,14 +145,14 @@ func (g *group) texts() []uint32 { return g.members[g.values:] }
 
 // findValue returns the value of a key in its folded form.
 func (d *dictionary) findValue(k keyID, folded string) (valueID, bool) {
-	n, ok := d.valueAt.find(hashIn(k, folded), func(n uint32) bool { return d.values[n].key == k && d.values[n].folded == folded })
+	n, ok := d.valueAt.Find(hashIn(k, folded), func(n uint32) bool { return d.values[n].key == k && d.values[n].folded == folded })
 	return valueID(n), ok
 }
 
 // internText returns the number of a text of a key, a new one when it has none.
 func (d *dictionary) internText(k keyID, s string) textID {
 	hash := hashIn(k, s)
-	n, ok := d.textAt.find(hash, func(n uint32) bool { return d.texts[n].text == s && d.values[d.texts[n].value].key == k })
+	n, ok := d.textAt.Find(hash, func(n uint32) bool { return d.texts[n].text == s && d.values[d.texts[n].value].key == k })
 	if ok {
 		return textID(n)
 	}
@@ -162,7 +164,7 @@ func (d *dictionary) internText(k keyID, s string) textID {
 	}
 	d.texts[n] = text{text: s, value: v, next: d.values[v].texts}
 	d.values[v].texts = textID(n)
-	d.textAt.add(hash, n, d.hashOfText)
+	d.textAt.Add(hash, n, d.hashOfText)
 	return textID(n)
 }
 
@@ -182,14 +184,14 @@ func (d *dictionary) internValue(k keyID, s string) valueID {
 	}
 	d.values[n] = v
 	owner.values = append(owner.values, valueID(n))
-	d.valueAt.add(hashIn(k, folded), n, d.hashOfValue)
+	d.valueAt.Add(hashIn(k, folded), n, d.hashOfValue)
 	return valueID(n)
 }
 
 // internGroup returns the group of key k that holds the texts, which rise, a new one without items when there is none.
 func (d *dictionary) internGroup(k keyID, texts []uint32) groupID {
 	hash := hashMembers(k, texts)
-	n, ok := d.groupAt.find(hash, func(n uint32) bool { return d.groups[n].key == k && slices.Equal(d.groups[n].texts(), texts) })
+	n, ok := d.groupAt.Find(hash, func(n uint32) bool { return d.groups[n].key == k && slices.Equal(d.groups[n].texts(), texts) })
 	if ok {
 		return n
 	}
@@ -213,14 +215,14 @@ func (d *dictionary) internGroup(k keyID, texts []uint32) groupID {
 	owner.groups[ordinal] = n
 	g.ordinal = ordinal
 	d.groups[n] = g
-	d.groupAt.add(hash, n, d.hashOfGroup)
+	d.groupAt.Add(hash, n, d.hashOfGroup)
 	return n
 }
 
 // forgetGroup frees a group without items, and what no other group holds.
 func (d *dictionary) forgetGroup(n groupID) {
 	g := &d.groups[n]
-	d.groupAt.remove(d.hashOfGroup(n), n, d.hashOfGroup)
+	d.groupAt.Remove(d.hashOfGroup(n), n, d.hashOfGroup)
 	owner := d.keys[g.key]
 	owner.groups[g.ordinal] = nobody
 	owner.free = append(owner.free, g.ordinal)
@@ -238,7 +240,7 @@ func (d *dictionary) forgetGroup(n groupID) {
 
 // forgetText frees a text that no item has, and its value when it was the last.
 func (d *dictionary) forgetText(t textID) {
-	d.textAt.remove(d.hashOfText(uint32(t)), uint32(t), d.hashOfText)
+	d.textAt.Remove(d.hashOfText(uint32(t)), uint32(t), d.hashOfText)
 	id := d.texts[t].value
 	v := &d.values[id]
 	for at := &v.texts; *at != nobody; at = &d.texts[*at].next {
@@ -252,7 +254,7 @@ func (d *dictionary) forgetText(t textID) {
 	if v.texts != nobody {
 		return
 	}
-	d.valueAt.remove(d.hashOfValue(uint32(id)), uint32(id), d.hashOfValue)
+	d.valueAt.Remove(d.hashOfValue(uint32(id)), uint32(id), d.hashOfValue)
 	k := d.keys[v.key]
 	last := len(k.values) - 1
 	moved := k.values[last]
@@ -285,7 +287,7 @@ func (d *dictionary) show(id valueID) string {
 }
 
 func (d *dictionary) bytes() (dictionaryBytes, postingBytes, columnBytes int) {
-	n := 4 * (cap(d.valueAt.cells) + cap(d.textAt.cells) + cap(d.groupAt.cells) + cap(d.freeValues) + cap(d.freeTexts) + cap(d.freeGroup))
+	n := d.valueAt.Bytes() + d.textAt.Bytes() + d.groupAt.Bytes() + 4*(cap(d.freeValues)+cap(d.freeTexts)+cap(d.freeGroup))
 	n += 72*cap(d.values) + 32*cap(d.texts) + 40*cap(d.groups)
 	for i := range d.values {
 		postingBytes += d.values[i].items.bytes()

@@ -1,15 +1,16 @@
-package catalogue
+// Package numbers finds numbers by the hash of what they stand for.
+package numbers
 
-// table finds numbers by the hash of what they stand for: open addressing with linear probing, at most three quarters full. It
+// Table finds numbers by the hash of what they stand for: open addressing with linear probing, at most three quarters full. It
 // holds 4 bytes per cell; what a number stands for is kept by the owner. The zero value is empty.
-type table struct {
+type Table struct {
 	// cells hold a number plus one each, 0 where there is none. Their count is a power of two.
 	cells []uint32
 	used  int
 }
 
-// find returns the number with that hash for which same holds.
-func (t *table) find(hash uint64, same func(uint32) bool) (uint32, bool) {
+// Find returns the number with that hash for which same holds.
+func (t *Table) Find(hash uint64, same func(uint32) bool) (uint32, bool) {
 	if len(t.cells) == 0 {
 		return 0, false
 	}
@@ -22,8 +23,8 @@ func (t *table) find(hash uint64, same func(uint32) bool) (uint32, bool) {
 	return 0, false
 }
 
-// add puts in a number that is not there. HashOf gives the hash of any number of the table.
-func (t *table) add(hash uint64, number uint32, hashOf func(uint32) uint64) {
+// Add puts in a number that is not there. HashOf gives the hash of any number of the table.
+func (t *Table) Add(hash uint64, number uint32, hashOf func(uint32) uint64) {
 	if t.used >= len(t.cells)*3/4 {
 		t.resize(max(16, 2*len(t.cells)), hashOf)
 	}
@@ -31,7 +32,22 @@ func (t *table) add(hash uint64, number uint32, hashOf func(uint32) uint64) {
 	t.used++
 }
 
-func (t *table) place(hash uint64, number uint32) {
+// Reserve makes room for n numbers at once, in a table that is empty.
+func (t *Table) Reserve(n int) {
+	cells := 16
+	for cells*3/4 < n {
+		cells *= 2
+	}
+	t.cells = make([]uint32, cells)
+}
+
+// Len returns how many numbers there are.
+func (t *Table) Len() int { return t.used }
+
+// Bytes is the memory of the table.
+func (t *Table) Bytes() int { return 4 * cap(t.cells) }
+
+func (t *Table) place(hash uint64, number uint32) {
 	mask := uint64(len(t.cells) - 1)
 	at := hash & mask
 	for t.cells[at] != 0 {
@@ -41,7 +57,7 @@ func (t *table) place(hash uint64, number uint32) {
 }
 
 // resize makes room for n cells, n a power of two.
-func (t *table) resize(n int, hashOf func(uint32) uint64) {
+func (t *Table) resize(n int, hashOf func(uint32) uint64) {
 	old := t.cells
 	t.cells = make([]uint32, n)
 	for _, c := range old {
@@ -51,8 +67,8 @@ func (t *table) resize(n int, hashOf func(uint32) uint64) {
 	}
 }
 
-// remove takes a number out and closes the gap that it leaves.
-func (t *table) remove(hash uint64, number uint32, hashOf func(uint32) uint64) {
+// Remove takes a number out and closes the gap that it leaves.
+func (t *Table) Remove(hash uint64, number uint32, hashOf func(uint32) uint64) {
 	if len(t.cells) == 0 {
 		return
 	}
@@ -74,34 +90,4 @@ func (t *table) remove(hash uint64, number uint32, hashOf func(uint32) uint64) {
 		}
 	}
 	t.cells[at] = 0
-}
-
-// The constants of FNV-1a, 64 bits wide.
-const (
-	fnvOffset = 14695981039346656037
-	fnvPrime  = 1099511628211
-)
-
-// hashText goes on with the FNV-1a hash h over the bytes of text.
-func hashText(h uint64, text string) uint64 {
-	for i := range len(text) {
-		h = (h ^ uint64(text[i])) * fnvPrime
-	}
-	return h
-}
-
-// hashNumber goes on with the FNV-1a hash h over the bytes of n.
-func hashNumber(h uint64, n uint32) uint64 {
-	for range 4 {
-		h = (h ^ uint64(n&0xff)) * fnvPrime
-		n >>= 8
-	}
-	return h
-}
-
-// spread makes the lower bits of a hash depend on all of it.
-func spread(h uint64) uint64 {
-	h ^= h >> 32
-	h *= 0x9e3779b97f4a7c15
-	return h ^ h>>29
 }
