@@ -62,7 +62,7 @@ func (a Autocomplete) Run(ctx context.Context, progress func(line string)) (*Aut
 	var typed []string
 	for i := range a.Items {
 		it := &shop.Item{Title: words(8), Brand: spell(uint64(random.IntN(1000) + 5000)), Categories: []string{spell(uint64(random.IntN(20) + 9000)), spell(uint64(random.IntN(400) + 9100))}}
-		book.AddItem(it, nil)
+		book.Put(uint32(i), it)
 		if i%100_000 == 0 {
 			if progress(fmt.Sprintf("%d of %d items", i, a.Items)); ctx.Err() != nil {
 				return nil, ctx.Err()

@@ -70,7 +70,16 @@ type EngineFigures struct {
 	SnapshotWrite   float64 `json:"snapshot_write_s"`
 	SnapshotOpen    float64 `json:"snapshot_open_s"`
 	SnapshotOpenCPU float64 `json:"snapshot_open_cpu_s"`
-	Items           int     `json:"items"`
+	// Sections are the parts of the snapshot.
+	Sections []SectionFigures `json:"snapshot_sections"`
+	Items    int              `json:"items"`
+}
+
+// SectionFigures are what a part of a snapshot costs to open, beside reading it.
+type SectionFigures struct {
+	Name    string  `json:"name"`
+	MiB     float64 `json:"mib"`
+	OpenCPU float64 `json:"open_cpu_s"`
 }
 
 // Engine measures the whole engine on a generated shop: titles of eight words by Zipf's law, a brand, a category of two levels, a price
@@ -212,6 +221,14 @@ func (f *EngineFigures) snapshot(e *engine.Engine) error {
 	r, err := snapshot.NewReader(bytes.NewReader(file.Bytes()), int64(file.Len()))
 	if err != nil {
 		return err
+	}
+	var part time.Duration
+	r.Watch = func(name string, size int) {
+		if now := cost.ProcessCPU(); name != "" {
+			f.Sections, part = append(f.Sections, SectionFigures{Name: name, MiB: float64(size) / (1 << 20)}), now
+		} else if n := len(f.Sections); n > 0 {
+			f.Sections[n-1].OpenCPU = (now - part).Seconds()
+		}
 	}
 	again, err := engine.Load(engine.Defaults(), r)
 	if err != nil {

@@ -58,8 +58,6 @@ type Engine struct {
 	synonyms  *synonym.Rules
 	choices   *choice.Book
 	phrases   *complete.Book
-	// phraseIDs are the numbers of each item's phrases, by slot.
-	phraseIDs [][]uint32
 	newest    trend.Leaders
 	cold      *explore.Book
 	// bought counts what was bought, rebought what the same shopper had bought on an earlier day.
@@ -132,7 +130,7 @@ func (e *Engine) apply(changes []Change, documents []*lexical.Document) {
 		if change.Item == nil {
 			if s, ok := e.catalogue.Delete(change.ID); ok {
 				e.words.Delete(s)
-				e.setPhrases(s, nil)
+				e.phrases.Put(uint32(s), nil)
 				e.cold.Delete(s, e.catalogue.Tie(s))
 				dropped = e.newest.Drop(s) || dropped
 			}
@@ -140,7 +138,7 @@ func (e *Engine) apply(changes []Change, documents []*lexical.Document) {
 		}
 		s := e.catalogue.Put(change.Item)
 		if e.words.Put(s, documents[i]) {
-			e.setPhrases(s, change.Item)
+			e.phrases.Put(uint32(s), change.Item)
 		}
 		e.cold.Put(s, e.catalogue.Tie(s))
 		dropped = e.newest.Drop(s) || dropped
@@ -156,21 +154,6 @@ func (e *Engine) apply(changes []Change, documents []*lexical.Document) {
 
 func (e *Engine) newestEntry(s catalogue.Slot) top.Entry {
 	return top.Entry{Score: float64(e.catalogue.Created(s)), Tie: e.catalogue.Tie(s), Slot: s}
-}
-
-// setPhrases makes the texts of it what autocompletion finds of item s; nil takes them away.
-func (e *Engine) setPhrases(s catalogue.Slot, it *shop.Item) {
-	for int(s) >= len(e.phraseIDs) {
-		e.phraseIDs = append(e.phraseIDs, nil)
-	}
-	old := e.phraseIDs[s]
-	e.phraseIDs[s] = nil
-	if it != nil {
-		e.phraseIDs[s] = e.phrases.AddItem(it, nil)
-	}
-	for _, i := range old {
-		e.phrases.Remove(i)
-	}
 }
 
 // observeAtOnce is how many events are counted under one lock: about 2 us each.

@@ -61,7 +61,6 @@ var sections = []section{
 		func(e *Engine, dst []byte) ([]byte, error) { return e.choices.AppendBinary(dst), nil },
 		func(e *Engine, b []byte) error { return e.choices.Restore(b, e.catalogue.Size()) },
 	},
-	{"titles", (*Engine).saveTitles, (*Engine).loadTitles},
 	{
 		"cold",
 		func(e *Engine, dst []byte) ([]byte, error) { return e.cold.AppendBinary(dst), nil },
@@ -142,31 +141,6 @@ func Load(o Options, r *snapshot.Reader) (*Engine, error) {
 		return nil, fmt.Errorf("%w: section %q is not known: %w", snapshot.ErrBroken, name, err)
 	}
 	return e, nil
-}
-
-func (e *Engine) saveTitles(dst []byte) ([]byte, error) {
-	dst = pack.AppendUint(dst, uint64(len(e.phraseIDs)))
-	for _, ids := range e.phraseIDs {
-		dst = pack.AppendList(dst, ids)
-	}
-	return dst, nil
-}
-
-func (e *Engine) loadTitles(b []byte) error {
-	r := pack.Read(b)
-	for range r.Count(1) {
-		ids := pack.List[uint32](r)
-		for _, id := range ids {
-			if !e.phrases.Has(id) {
-				r.Fail("an item has phrase %d, which is none", id)
-			}
-		}
-		if len(ids) == 0 {
-			ids = nil
-		}
-		e.phraseIDs = append(e.phraseIDs, ids)
-	}
-	return r.End()
 }
 
 // saveSeen writes the events that were seen lately, and the counts of the whole shop.

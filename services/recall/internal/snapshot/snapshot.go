@@ -15,17 +15,17 @@ import (
 // A snapshot, all numbers little-endian:
 //
 //	magic    8 bytes  "HGRECALL"
-//	version  uint32   1
+//	version  uint32   2
 //	header   uint32   length of the header
 //	header   JSON of [Header]
 //	check    uint32   CRC-32C of all that stands before
 //	sections: length of the name as one byte, the name, length of the bytes as uint64, the bytes, CRC-32C of all that as uint32
 //	a section without a name and without bytes ends it
 //
-// History: 1 = the first.
+// History: 1 = the first; 2 = phrases are opened in order, with those of the items.
 const (
 	magic          = "HGRECALL"
-	formatVersion  = 1
+	formatVersion  = 2
 	maxHeaderBytes = 1 << 20
 	maxName        = 64
 	// readPiece is how much is read at once: a length that lies costs no more memory than that beyond what is there.
@@ -105,8 +105,10 @@ func (w *Writer) Close() error { return w.add("", nil) }
 // Reader reads a snapshot. Make one with [NewReader].
 type Reader struct {
 	Header Header
-	r      io.Reader
-	left   int64
+	// Watch, if there is one, is told the name and size of each section when it was read, and of no name when the next is asked for.
+	Watch func(name string, size int)
+	r     io.Reader
+	left  int64
 }
 
 // NewReader reads the header of a snapshot of size bytes. The errors wrap [ErrBroken] or [ErrVersion].
@@ -141,6 +143,9 @@ func NewReader(from io.Reader, size int64) (*Reader, error) {
 
 // Next returns the next section; its name is empty at the end. The errors wrap [ErrBroken].
 func (r *Reader) Next() (string, []byte, error) {
+	if r.Watch != nil {
+		r.Watch("", 0)
+	}
 	head, err := r.read(1)
 	if err != nil {
 		return "", nil, err
@@ -164,6 +169,9 @@ func (r *Reader) Next() (string, []byte, error) {
 	}
 	if name == "" && (len(b) > 0 || r.left > 0) {
 		return "", nil, fmt.Errorf("%w: %d bytes behind its end", ErrBroken, r.left)
+	}
+	if r.Watch != nil && name != "" {
+		r.Watch(name, len(b))
 	}
 	return name, b, nil
 }
