@@ -2,10 +2,8 @@ package gateway
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"fmt"
-	"maps"
 	"math/rand/v2"
 	"net/http"
 	"net/url"
@@ -18,7 +16,6 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"github.com/haggle-commerce/haggle/libs/shop"
-	"github.com/haggle-commerce/haggle/services/gateway/internal/answer"
 	"github.com/haggle-commerce/haggle/services/gateway/internal/page"
 	"github.com/haggle-commerce/haggle/services/gateway/internal/request"
 )
@@ -183,120 +180,6 @@ func (s *storefront) shelf(w http.ResponseWriter, r *http.Request) {
 	default:
 		http.NotFound(w, r)
 	}
-}
-
-// orders are the ways to sort results, by the names that the API has for them.
-var orders = []struct{ text, value string }{{"Best match", ""}, {"Price up", "price"}, {"Price down", "price desc"}, {"Newest", "newest"}}
-
-// facetNames are the filters beside results: the parameter of the page, which is the key of the API, and the heading.
-var facetNames = []struct{ key, heading string }{{"category", "Category"}, {"brand", "Brand"}, {"price", "Price"}, {"colour", "Colour"}}
-
-func (s *storefront) results(w http.ResponseWriter, r *http.Request) {
-	in := r.URL.Query()
-	query := strings.TrimSpace(in.Get("q"))
-	at, _ := strconv.Atoi(in.Get("page"))
-	at = min(max(at, 1), 40)
-	q := request.Search{
-		Query: query, Shopper: s.visitor(w, r), PageSize: resultItems, Offset: (at - 1) * resultItems, Filter: filterOf(in), OrderBy: in.Get("order"),
-	}
-	for _, f := range facetNames {
-		q.Facets = append(q.Facets, f.key)
-	}
-	answer, err := s.desk.Search(r.Context(), q)
-	if err != nil {
-		s.problem(w, r, http.StatusBadRequest, "This search could not be read", err.Error())
-		return
-	}
-	title := cmp.Or(query, in.Get("category"), in.Get("brand"), "All products")
-	view := page.Results{
-		Shell: s.shell(r, title, query), Shelf: s.asShelf(answer, "search", title, "", "search “"+title+"”"),
-		Total: answer.TotalSize, Page: at, Corrected: answer.CorrectedQuery,
-	}
-	if answer.QueryExpansion != "" {
-		view.Note = "Few products hold all of these words: behind them stand those with " + answer.QueryExpansion + "."
-	}
-	for _, name := range answer.Degraded {
-		if strings.HasSuffix(name, ":relaxed") {
-			view.Note = "No product holds all of these words: showing those with " + answer.QueryExpansion + "."
-		}
-	}
-	for _, o := range orders {
-		view.Orders = append(view.Orders, page.Link{Text: o.text, Href: with(in, "order", o.value), Chosen: in.Get("order") == o.value})
-	}
-	for _, f := range answer.Facets {
-		view.Facets = append(view.Facets, facetOf(in, f))
-	}
-	if at > 1 {
-		view.Previous = with(in, "page", strconv.Itoa(at-1))
-	}
-	if at*resultItems < min(answer.TotalSize, 1000) {
-		view.Next = with(in, "page", strconv.Itoa(at+1))
-	}
-	s.write(w, http.StatusOK, view)
-}
-
-// filterOf turns the filters of an address into the API's language.
-func filterOf(in url.Values) string {
-	var parts []string
-	for _, f := range facetNames {
-		for _, value := range in[f.key] {
-			switch {
-			case value == "":
-			case f.key == "price":
-				parts = append(parts, "price: "+value)
-			default:
-				parts = append(parts, f.key+": ANY("+strconv.Quote(value)+")")
-			}
-		}
-	}
-	return strings.Join(parts, " AND ")
-}
-
-// with returns the address of the results with one parameter changed; a new filter or order begins at the first page.
-func with(in url.Values, key, value string) string {
-	out := maps.Clone(in)
-	if key != "page" {
-		out.Del("page")
-	}
-	if value == "" {
-		out.Del(key)
-	} else {
-		out.Set(key, value)
-	}
-	return "/s?" + out.Encode()
-}
-
-// facetValues is how many values of a facet are shown.
-const facetValues = 10
-
-func facetOf(in url.Values, f answer.Facet) page.Facet {
-	key, facet, values := f.Key, page.Facet{Name: f.Key}, f.Values[:min(len(f.Values), facetValues)]
-	if key == "category" {
-		// Paths in their order put what is broad above what is narrow.
-		values = slices.SortedFunc(slices.Values(values), func(a, b answer.Value) int { return cmp.Compare(a.Value, b.Value) })
-	}
-	for _, name := range facetNames {
-		if name.key == key {
-			facet.Name = name.heading
-		}
-	}
-	for _, v := range values {
-		value := v.Value
-		chosen, href := in.Get(key) == value, with(in, key, value)
-		if chosen {
-			href = with(in, key, "")
-		}
-		text, depth := value, 0
-		switch key {
-		case "price":
-			text = strings.ReplaceAll(value, "..", " – ")
-		case "category":
-			depth = min(strings.Count(value, " > "), 2)
-			text = strings.TrimPrefix(value[strings.LastIndex(value, " > ")+1:], "> ")
-		}
-		facet.Values = append(facet.Values, page.Link{Text: text, Href: href, Count: v.Count, Depth: depth, Chosen: chosen})
-	}
-	return facet
 }
 
 func (s *storefront) detail(w http.ResponseWriter, r *http.Request) {

@@ -138,13 +138,18 @@ type Facet struct {
 type Results struct {
 	Shell
 	Shelf
-	Total     int
-	Corrected string
-	Facets    []Facet
-	Orders    []Link
-	Previous  string
-	Next      string
-	Page      int
+	Total int
+	// Corrected is the query that was answered instead of what was typed, nil when that was answered; AsTyped leads to what was typed.
+	Corrected *Link
+	AsTyped   Link
+	// Active are the filters that are set; each link takes its own away. Unfiltered takes all away, "" when there are not several.
+	Active     []Link
+	Unfiltered string
+	Facets     []Facet
+	Orders     []Link
+	Previous   string
+	Next       string
+	Page       int
 }
 
 // Home is the front page.

@@ -17,13 +17,15 @@ var shelf = Shelf{
 }
 
 func TestWrite(t *testing.T) {
+	found := shelf
+	found.Note = "widened"
 	shell := Shell{Shop: "Shop", Title: "T", CartCount: 2, Categories: []Link{{Text: "Clothing", Href: "/s?category=Clothing"}}}
 	views := map[string]struct {
 		view any
 		want []string
 	}{
 		"home":        {Home{shell, []Shelf{shelf}}, []string{"<!doctype html>", "For you", `data-list="home"`, `data-token="t.1"`, "€1,234.50", "Goes with your picks", `hx-get="/shelf/home"`}},
-		"results":     {Results{Shell: shell, Shelf: shelf, Total: 1234, Corrected: "jacket", Facets: []Facet{{"Brand", []Link{{Text: "Acme", Href: "/s?brand=Acme", Count: 7, Chosen: true}}}}, Next: "/s?page=2"}, []string{"1,234", "jacket", "Acme", `rel="next"`}},
+		"results":     {Results{Shell: shell, Shelf: found, Total: 1234, Corrected: &Link{Text: "jacket", Href: "/s?q=jacket"}, AsTyped: Link{Text: "jakcet", Href: "/s?q=jakcet&spell=off"}, Active: []Link{{Text: "Brand: Acme", Href: "/s?q=x"}}, Unfiltered: "/s?q=all", Facets: []Facet{{"Brand", []Link{{Text: "Acme", Href: "/s?brand=Acme", Count: 7, Chosen: true}}}}, Next: "/s?page=2"}, []string{"1,234", `<a href="/s?q=jacket">jacket</a>`, `spell=off" class="typed">jakcet`, "widened", "Brand: Acme</span>", `href="/s?q=all"`, `rel="next"`}},
 		"detail":      {Detail{shell, sample, []Shelf{shelf}}, []string{`data-view="sku/1"`, "/p/sku%2F1", "S, M"}},
 		"cart":        {Cart{Shell: shell, Lines: []Line{{sample, 2}}, Total: 2469}, []string{"€2,469.00", `data-line="sku/1"`}},
 		"problem":     {Problem{shell, "Not here", "No such product."}, []string{"Not here"}},
