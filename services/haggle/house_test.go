@@ -280,6 +280,7 @@ func TestHouse(t *testing.T) {
 		c := up(t, small(t))
 		testQueries(t, c)
 		t.Run("browser", func(t *testing.T) { testBrowser(t, c, commonWord(t, c)) })
+		t.Run("browser search", func(t *testing.T) { testBrowserSearch(t, c) })
 	})
 	t.Run("processes", func(t *testing.T) {
 		p := apart(t, small(t))
