@@ -19,6 +19,7 @@ import (
 	"github.com/haggle-commerce/haggle/services/recall/internal/history"
 	"github.com/haggle-commerce/haggle/services/recall/internal/lexical"
 	"github.com/haggle-commerce/haggle/services/recall/internal/neighbour"
+	"github.com/haggle-commerce/haggle/services/recall/internal/newest"
 	"github.com/haggle-commerce/haggle/services/recall/internal/session"
 	"github.com/haggle-commerce/haggle/services/recall/internal/synonym"
 	"github.com/haggle-commerce/haggle/services/recall/internal/top"
@@ -58,8 +59,9 @@ type Engine struct {
 	synonyms  *synonym.Rules
 	choices   *choice.Book
 	phrases   *complete.Book
-	newest    trend.Leaders
-	cold      *explore.Book
+	// newest holds the items of which it is known when they came.
+	newest *newest.List
+	cold   *explore.Book
 	// bought counts what was bought, rebought what the same shopper had bought on an earlier day.
 	bought, rebought float64
 	trending         *trend.Counter
@@ -90,6 +92,7 @@ func New(o Options) *Engine {
 		shoppers:  history.New(o.Shoppers),
 		seen:      recently{at: map[uint64]struct{}{}},
 	}
+	e.newest = newest.New(e.newestEntry)
 	e.rooms.New = func() any { return &room{counter: catalogue.Counter{Wide: o.Shards > 1}} }
 	return e
 }
@@ -125,31 +128,47 @@ func (e *Engine) apply(changes []Change, documents []*lexical.Document) {
 	defer e.writers.Unlock()
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	dropped := false
 	for i, change := range changes {
 		if change.Item == nil {
-			if s, ok := e.catalogue.Delete(change.ID); ok {
-				e.words.Delete(s)
-				e.phrases.Put(uint32(s), nil)
-				e.cold.Delete(s, e.catalogue.Tie(s))
-				dropped = e.newest.Drop(s) || dropped
+			if s, ok := e.catalogue.Find(change.ID); ok {
+				e.delete(s, change.ID)
 			}
 			continue
 		}
-		s := e.catalogue.Put(change.Item)
+		s := e.put(change.Item)
 		if e.words.Put(s, documents[i]) {
 			e.phrases.Put(uint32(s), change.Item)
 		}
 		e.cold.Put(s, e.catalogue.Tie(s))
-		dropped = e.newest.Drop(s) || dropped
-		e.newest.Raise(e.newestEntry(s))
 	}
-	if dropped && e.catalogue.Count() >= trend.MaxLeaders {
-		// What stood behind the last of the newest is not known: look again.
-		for s := range e.catalogue.Live().All {
-			e.newest.Raise(e.newestEntry(s))
-		}
+}
+
+// put puts an item into the catalogue, and where it belongs among the newest.
+func (e *Engine) put(it *shop.Item) catalogue.Slot {
+	s := e.catalogue.Intern(it.ID)
+	before, after := e.catalogue.Created(s), int64(0)
+	if !it.CreatedAt.IsZero() {
+		after = it.CreatedAt.Unix()
 	}
+	if before != 0 && before != after {
+		e.newest.Remove(s)
+	}
+	e.catalogue.Put(it)
+	if after != 0 && before != after {
+		e.newest.Add(s)
+	}
+	return s
+}
+
+func (e *Engine) delete(s catalogue.Slot, id shop.ItemID) {
+	if !e.catalogue.Live().Has(s) {
+		return
+	}
+	e.newest.Remove(s)
+	e.catalogue.Delete(id)
+	e.words.Delete(s)
+	e.phrases.Put(uint32(s), nil)
+	e.cold.Delete(s, e.catalogue.Tie(s))
 }
 
 func (e *Engine) newestEntry(s catalogue.Slot) top.Entry {

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"cmp"
 	"math"
 	"slices"
 	"time"
@@ -398,13 +397,38 @@ func (q *question) leading(w *weights) {
 		q.blender.Add(blend.Offer{Channel: blend.Popular, Weight: w[blend.Popular], Entries: entries})
 	}
 	if k, ok := q.may(blend.New, w[blend.New]); ok {
-		created := func(s catalogue.Slot) float64 { return float64(e.catalogue.Created(s)) }
-		oldest := float64(q.now.Add(-freshFor).Unix())
-		entries := q.foremost(e.newest.Sorted(), created, k)
-		fresh, _ := slices.BinarySearchFunc(entries, oldest, func(e top.Entry, oldest float64) int { return cmp.Compare(oldest, e.Score) })
-		q.blender.Add(blend.Offer{Channel: blend.New, Weight: w[blend.New], Entries: entries[:fresh]})
+		q.blender.Add(blend.Offer{Channel: blend.New, Weight: w[blend.New], Entries: q.fresh(k)})
 	}
 	q.stage("leading", e.catalogue.Count(), q.blender.Len())
+}
+
+// mostPassed is how many new items are passed over before those that are allowed are looked through instead.
+const mostPassed = 4096
+
+// fresh returns the k allowed items that came last, of those that count as new.
+func (q *question) fresh(k int) []top.Entry {
+	oldest, left := float64(q.now.Add(-freshFor).Unix()), mostPassed
+	q.entries = q.entries[:0]
+	for entry := range q.engine.newest.All {
+		if entry.Score <= oldest || len(q.entries) == k {
+			return q.entries
+		}
+		if q.allowed.Has(entry.Slot) {
+			q.entries = append(q.entries, entry)
+		} else if left--; left < 0 {
+			break
+		}
+	}
+	if left >= 0 {
+		return q.entries
+	}
+	q.heap.Reset(k)
+	for s := range q.allowed.All {
+		if entry := q.engine.newestEntry(s); entry.Score > oldest {
+			q.heap.Offer(entry)
+		}
+	}
+	return q.heap.Sorted()
 }
 
 // foremost returns the k allowed items with the highest levels: the leaders, unless the filter left too few of them.

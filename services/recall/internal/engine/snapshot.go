@@ -33,7 +33,9 @@ var sections = []section{
 				return err
 			}
 			for s := range e.catalogue.Live().All {
-				e.newest.Raise(e.newestEntry(s))
+				if e.catalogue.Created(s) != 0 {
+					e.newest.Add(s)
+				}
 			}
 			return nil
 		},

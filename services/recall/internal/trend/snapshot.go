@@ -32,7 +32,7 @@ func (c *Counter) Restore(b []byte, items *catalogue.Catalogue, leads func(catal
 	for s, level := range levels {
 		c.peak = max(c.peak, level)
 		if !math.IsInf(level, -1) && leads(catalogue.Slot(s)) {
-			c.leaders.Raise(top.Entry{Score: level, Tie: items.Tie(catalogue.Slot(s)), Slot: catalogue.Slot(s)})
+			c.leaders.raise(top.Entry{Score: level, Tie: items.Tie(catalogue.Slot(s)), Slot: catalogue.Slot(s)})
 		}
 	}
 	return nil

@@ -22,7 +22,7 @@ type Counter struct {
 	perSecond float64
 	// levels are the logarithms of the counts at the landmark; -Inf where nothing was counted.
 	levels  []float64
-	leaders Leaders
+	leaders leaders
 	// peak is the highest level there is.
 	peak float64
 }
@@ -35,7 +35,7 @@ func New(halfLife time.Duration) *Counter {
 // Add counts a wish of the given weight for item s at time at. A weight of 0 or less counts nothing. Tie breaks equal counts.
 func (c *Counter) Add(s catalogue.Slot, weight float64, at time.Time, tie uint64) {
 	if c.Count(s, weight, at) {
-		c.leaders.Raise(top.Entry{Score: c.levels[s], Tie: tie, Slot: s})
+		c.leaders.raise(top.Entry{Score: c.levels[s], Tie: tie, Slot: s})
 	}
 }
 
@@ -86,17 +86,17 @@ func (c *Counter) Value(s catalogue.Slot, now time.Time) float64 {
 }
 
 // Leaders returns the items with the highest counts, best first. They belong to the counter.
-func (c *Counter) Leaders() []top.Entry { return c.leaders.Sorted() }
+func (c *Counter) Leaders() []top.Entry { return c.leaders.entries }
 
-// Leaders keeps the items with the highest scores while scores rise. The zero value is empty.
-type Leaders struct {
+// leaders keeps the items with the highest scores while scores rise. The zero value is empty.
+type leaders struct {
 	// entries are sorted, best first.
 	entries []top.Entry
 	at      map[catalogue.Slot]bool
 }
 
-// Raise tells of a new score of an item, which must not be below the one told before.
-func (l *Leaders) Raise(e top.Entry) {
+// raise tells of a new score of an item, which must not be below the one told before.
+func (l *leaders) raise(e top.Entry) {
 	full := len(l.entries) == MaxLeaders
 	if full && !before(&e, &l.entries[MaxLeaders-1]) && !l.at[e.Slot] {
 		return
@@ -126,19 +126,6 @@ func (l *Leaders) Raise(e top.Entry) {
 	copy(l.entries[to+1:from+1], l.entries[to:from])
 	l.entries[to] = e
 }
-
-// Drop forgets an item.
-func (l *Leaders) Drop(s catalogue.Slot) bool {
-	if !l.at[s] {
-		return false
-	}
-	delete(l.at, s)
-	l.entries = slices.DeleteFunc(l.entries, func(e top.Entry) bool { return e.Slot == s })
-	return true
-}
-
-// Sorted returns the leaders, best first.
-func (l *Leaders) Sorted() []top.Entry { return l.entries }
 
 func before(a, b *top.Entry) bool {
 	return a.Score > b.Score || (a.Score == b.Score && a.Tie < b.Tie)
