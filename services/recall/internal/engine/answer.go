@@ -169,6 +169,8 @@ func (q *question) complete() {
 		limit = 10
 	}
 	e := q.engine
+	e.typing.RLock()
+	defer e.typing.RUnlock()
 	q.reply.Completions = e.phrases.Complete(q.request.Query, min(limit, 100), q.now, e.understood)
 	q.stage("complete", 0, len(q.reply.Completions))
 }

@@ -1,7 +1,7 @@
 // Package engine answers searches and recommendations from everything that recall knows of items, events and shoppers.
 //
-// One lock stands around all cores: writers hold it for a handful of changes at a time, so that readers wait for less than a
-// millisecond, and every answer comes from one state of the shop.
+// One lock stands around all cores but the phrases of autocompletion, which have their own: writers hold it for a few changes at a time, so
+// that readers wait for a fraction of a millisecond, and every answer comes from one state of the shop.
 package engine
 
 import (
@@ -58,7 +58,6 @@ type Engine struct {
 	words     *lexical.Index
 	synonyms  *synonym.Rules
 	choices   *choice.Book
-	phrases   *complete.Book
 	// newest holds the items of which it is known when they came.
 	newest *newest.List
 	cold   *explore.Book
@@ -72,6 +71,10 @@ type Engine struct {
 	neighbours *neighbour.Lists
 	table      *table
 	seen       recently
+
+	// typing guards phrases. It is taken after writers, and by readers after mu; no writer holds it with mu.
+	typing  sync.RWMutex
+	phrases *complete.Book
 }
 
 // New returns an engine that knows nothing.
@@ -104,8 +107,8 @@ type Change struct {
 	Item *shop.Item
 }
 
-// applyAtOnce is how many changes are made under one lock: about 30 us each.
-const applyAtOnce = 16
+// applyAtOnce is how many changes are made under one lock.
+const applyAtOnce = 4
 
 // Apply changes the catalogue. Texts are taken apart before the lock is held.
 func (e *Engine) Apply(changes []Change) {
@@ -126,18 +129,36 @@ func (e *Engine) Apply(changes []Change) {
 func (e *Engine) apply(changes []Change, documents []*lexical.Document) {
 	e.writers.Lock()
 	defer e.writers.Unlock()
+	var renamed [applyAtOnce]catalogue.Slot
+	e.applyItems(changes, documents, &renamed)
+	e.typing.Lock()
+	defer e.typing.Unlock()
+	for i, change := range changes {
+		if s := renamed[i]; s != unchanged {
+			e.phrases.Put(uint32(s), change.Item)
+		}
+	}
+}
+
+// unchanged stands for the slot of an item whose texts are as they were.
+const unchanged = catalogue.Slot(math.MaxUint32)
+
+// applyItems changes all but the phrases, and says of which items those have to be changed too.
+func (e *Engine) applyItems(changes []Change, documents []*lexical.Document, renamed *[applyAtOnce]catalogue.Slot) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for i, change := range changes {
+		renamed[i] = unchanged
 		if change.Item == nil {
-			if s, ok := e.catalogue.Find(change.ID); ok {
+			if s, ok := e.catalogue.Find(change.ID); ok && e.catalogue.Live().Has(s) {
 				e.delete(s, change.ID)
+				renamed[i] = s
 			}
 			continue
 		}
 		s := e.put(change.Item)
 		if e.words.Put(s, documents[i]) {
-			e.phrases.Put(uint32(s), change.Item)
+			renamed[i] = s
 		}
 		e.cold.Put(s, e.catalogue.Tie(s))
 	}
@@ -161,135 +182,14 @@ func (e *Engine) put(it *shop.Item) catalogue.Slot {
 }
 
 func (e *Engine) delete(s catalogue.Slot, id shop.ItemID) {
-	if !e.catalogue.Live().Has(s) {
-		return
-	}
 	e.newest.Remove(s)
 	e.catalogue.Delete(id)
 	e.words.Delete(s)
-	e.phrases.Put(uint32(s), nil)
 	e.cold.Delete(s, e.catalogue.Tie(s))
 }
 
 func (e *Engine) newestEntry(s catalogue.Slot) top.Entry {
 	return top.Entry{Score: float64(e.catalogue.Created(s)), Tie: e.catalogue.Tie(s), Slot: s}
-}
-
-// observeAtOnce is how many events are counted under one lock: about 2 us each.
-const observeAtOnce = 64
-
-// Observe counts events. An event that was counted lately is not counted again.
-func (e *Engine) Observe(events []shop.Event) {
-	for len(events) > 0 {
-		n := min(observeAtOnce, len(events))
-		e.observeAll(events[:n])
-		events = events[n:]
-	}
-}
-
-func (e *Engine) observeAll(events []shop.Event) {
-	e.writers.Lock()
-	defer e.writers.Unlock()
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	for i := range events {
-		e.observe(&events[i])
-	}
-}
-
-// wishes are how much each kind of event says of the want for an item.
-var wishes = map[shop.EventKind]float64{
-	shop.SelectItem: 0.5, shop.ViewItem: 1, shop.AddToCart: 3, shop.BeginCheckout: 1, shop.Purchase: 6,
-}
-
-func (e *Engine) observe(event *shop.Event) {
-	if event.ID != "" && !e.seen.add(hashOf(event.ID)) {
-		return
-	}
-	if event.Kind == shop.Search && event.SearchTerm != "" {
-		asker := string(event.Shopper)
-		if asker == "" {
-			asker = string(event.Session)
-		}
-		e.phrases.Ask(event.SearchTerm, hashOf(asker), event.Time)
-	}
-	e.observeChoice(event)
-	wish := wishes[event.Kind]
-	kind, touched := history.KindOf(event.Kind)
-	sessionID, inSession := session.Key(event)
-	for i := range event.Items {
-		s, ok := e.slotOf(event.Items[i].ID)
-		if !ok {
-			continue
-		}
-		owned := e.ownsSlot(s)
-		if event.Kind == shop.ViewItemList && owned {
-			e.cold.Show(s, e.catalogue.Tie(s))
-		}
-		if wish > 0 && !owned {
-			e.trending.Count(s, wish, event.Time)
-			e.popular.Count(s, wish, event.Time)
-		} else if wish > 0 {
-			e.cold.Want(s, e.catalogue.Tie(s))
-			e.trending.Add(s, wish, event.Time, e.catalogue.Tie(s))
-			e.popular.Add(s, wish, event.Time, e.catalogue.Tie(s))
-		}
-		if touched && event.Shopper != "" {
-			if kind == history.Bought {
-				e.countPurchase(event.Shopper, s, event.Time)
-			}
-			e.shoppers.Touch(event.Shopper, s, kind, event.Time)
-		}
-		if touched && inSession {
-			e.sessions.Touch(sessionID, s)
-		}
-	}
-}
-
-// countPurchase notes whether a purchase repeats one of an earlier day.
-func (e *Engine) countPurchase(shopper shop.ShopperID, s catalogue.Slot, at time.Time) {
-	known := e.shoppers.Find(shopper)
-	if known == nil {
-		return
-	}
-	e.bought++
-	for _, touch := range known.Bought {
-		if touch.Slot == s && at.Unix()-touch.At >= minAgainDays*24*60*60 {
-			e.rebought++
-			return
-		}
-	}
-}
-
-// A shop in which less than rareRebuy of what known shoppers buy was bought before, of enoughBought purchases at least, is one in
-// which a thing is bought once. Both were chosen by sense.
-const (
-	rareRebuy    = 0.02
-	enoughBought = 500
-)
-
-// boughtOnce reports whether what somebody bought is not worth offering to them again.
-func (e *Engine) boughtOnce() bool {
-	return e.bought >= enoughBought && e.rebought < rareRebuy*e.bought
-}
-
-// slotOf returns the slot of an item of an event. Items that the catalogue does not have are numbered too, as it may only be
-// behind, but not without bound.
-func (e *Engine) slotOf(id shop.ItemID) (catalogue.Slot, bool) {
-	if s, ok := e.catalogue.Find(id); ok {
-		return s, true
-	}
-	if e.catalogue.Size() >= 2*max(1, e.options.Shards)*e.catalogue.Count()+100_000 {
-		return 0, false
-	}
-	return e.catalogue.Intern(id), true
-}
-
-// SetSessions makes m what [blend.Session] is answered by.
-func (e *Engine) SetSessions(m *next.Model) error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.sessions.Use(m)
 }
 
 // SetNeighbours makes source what [blend.Together] is answered from. It is checked first, and refused as a whole.
@@ -317,6 +217,13 @@ func (e *Engine) SetNeighbours(source neighbour.Source) error {
 	return nil
 }
 
+// SetSessions makes m what [blend.Session] is answered by.
+func (e *Engine) SetSessions(m *next.Model) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.sessions.Use(m)
+}
+
 // Size says how much the engine knows.
 type Size struct {
 	Items, Words, Phrases, Shoppers, Sessions int
@@ -326,27 +233,10 @@ type Size struct {
 func (e *Engine) Size() Size {
 	e.mu.RLock()
 	defer e.mu.RUnlock()
+	e.typing.RLock()
+	defer e.typing.RUnlock()
 	return Size{
 		Items: e.catalogue.Count(), Words: e.words.Terms(), Phrases: e.phrases.Len(),
 		Shoppers: e.shoppers.Len(), Sessions: e.sessions.Len(),
 	}
-}
-
-// recently is a set of the last 65,536 hashes.
-type recently struct {
-	at   map[uint64]struct{}
-	ring [1 << 16]uint64
-	next uint16
-}
-
-// add puts a hash in and reports whether it was not there.
-func (r *recently) add(hash uint64) bool {
-	if _, ok := r.at[hash]; ok {
-		return false
-	}
-	delete(r.at, r.ring[r.next])
-	r.at[hash] = struct{}{}
-	r.ring[r.next] = hash
-	r.next++
-	return true
 }
