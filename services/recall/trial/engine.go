@@ -65,11 +65,12 @@ type EngineFigures struct {
 	RSSMiB          float64 `json:"rss_mib"`
 	HeapMiB         float64 `json:"heap_mib"`
 	BytesPerItem    float64 `json:"bytes_per_item"`
-	CatalogueBytes  float64 `json:"catalogue_bytes_per_item"`
-	SnapshotMiB     float64 `json:"snapshot_mib"`
-	SnapshotWrite   float64 `json:"snapshot_write_s"`
-	SnapshotOpen    float64 `json:"snapshot_open_s"`
-	SnapshotOpenCPU float64 `json:"snapshot_open_cpu_s"`
+	// PartBytes are bytes per item of each part; words is what the others leave of the heap.
+	PartBytes       map[string]float64 `json:"part_bytes_per_item"`
+	SnapshotMiB     float64            `json:"snapshot_mib"`
+	SnapshotWrite   float64            `json:"snapshot_write_s"`
+	SnapshotOpen    float64            `json:"snapshot_open_s"`
+	SnapshotOpenCPU float64            `json:"snapshot_open_cpu_s"`
 	// Sections are the parts of the snapshot.
 	Sections []SectionFigures `json:"snapshot_sections"`
 	Items    int              `json:"items"`
@@ -116,7 +117,11 @@ func Engine(ctx context.Context, o EngineOptions, progress func(string)) (*Engin
 	f.HeapMiB = float64(memory.HeapAlloc) / (1 << 20)
 	f.RSSMiB = residentMiB()
 	f.BytesPerItem = float64(memory.HeapAlloc) / float64(o.Items)
-	f.CatalogueBytes = float64(e.CatalogueBytes()) / float64(o.Items)
+	f.PartBytes = map[string]float64{"words": f.BytesPerItem}
+	for _, part := range e.Memory() {
+		f.PartBytes[part.Name] = float64(part.Bytes) / float64(o.Items)
+		f.PartBytes["words"] -= f.PartBytes[part.Name]
+	}
 
 	progress("searching")
 	var err error

@@ -9,7 +9,7 @@ func TestEngineFigures(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if f.MedianMicros <= 0 || f.FacetP99 < f.FacetMedian || f.SnapshotMiB <= 0 || f.CatalogueBytes <= 0 || f.UpdatesPerS <= 0 {
+	if f.MedianMicros <= 0 || f.FacetP99 < f.FacetMedian || f.SnapshotMiB <= 0 || f.PartBytes["catalogue"] <= 0 || f.UpdatesPerS <= 0 {
 		t.Errorf("figures %+v", f)
 	}
 	o.Items = 1

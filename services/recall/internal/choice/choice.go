@@ -38,12 +38,16 @@ const (
 // item is what is known of an item for a query.
 type item struct {
 	slot catalogue.Slot
-	// weight is the sum of the choices as of the query's moment. A shopper among the last choosers is not counted again.
-	weight   float64
-	choosers [8]uint64
+	// choosers are the lower halves of the hashes of the last shoppers who chose it: one of them is not counted again.
+	choosers [8]uint32
+	// weight is the sum of the choices as of the query's moment.
+	weight float64
 	// count is how many distinct shoppers chose it, up to the room there is to know them, next where the next one is written.
 	count, next uint8
 }
+
+// itemBytes is the memory of an item.
+const itemBytes = 56
 
 // query is what was chosen for a query.
 type query struct {
@@ -61,6 +65,15 @@ func New() *Book { return &Book{queries: map[uint64]*query{}} }
 
 // Len returns how many queries are remembered.
 func (b *Book) Len() int { return len(b.queries) }
+
+// Bytes is about the memory of the book: maps take half as much again as what they hold.
+func (b *Book) Bytes() int {
+	n := 24 * len(b.queries)
+	for _, q := range b.queries {
+		n += 48 + itemBytes*cap(q.items)
+	}
+	return n
+}
 
 // Key names a query: the same for the same words in any order and number. It is 0 for a text of nothing.
 func Key(text string) uint64 {
@@ -121,10 +134,10 @@ func (b *Book) Add(c Choice) bool {
 		weight *= faded(q.at.Sub(c.At))
 	}
 	it := q.find(c.Item)
-	if slices.Contains(it.choosers[:it.count], c.Chooser) {
+	if slices.Contains(it.choosers[:it.count], uint32(c.Chooser)) {
 		return false
 	}
-	it.choosers[it.next] = c.Chooser
+	it.choosers[it.next] = uint32(c.Chooser)
 	it.next = (it.next + 1) % uint8(len(it.choosers))
 	it.count = min(it.count+1, uint8(len(it.choosers)))
 	it.weight += weight
@@ -242,7 +255,7 @@ func (b *Book) Restore(from []byte, size int) error {
 		for range r.Count(4) {
 			it := item{slot: catalogue.Slot(r.Below(size)), weight: r.Float()}
 			it.next = uint8(r.Below(len(it.choosers)))
-			choosers := pack.List[uint64](r)
+			choosers := pack.List[uint32](r)
 			if len(choosers) > len(it.choosers) || math.IsNaN(it.weight) || math.IsInf(it.weight, 0) || it.weight < 0 || len(q.items) == maxItems {
 				r.Fail("choice of %d shoppers with the weight %v", len(choosers), it.weight)
 				return r.Err()

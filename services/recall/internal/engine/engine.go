@@ -87,7 +87,6 @@ func New(o Options) *Engine {
 		synonyms:  o.Synonyms,
 		choices:   choice.New(),
 		phrases:   complete.New(),
-		cold:      explore.New(),
 		table:     tableOf(nil),
 		trending:  trend.New(o.TrendingHalfLife),
 		popular:   trend.New(o.PopularHalfLife),
@@ -96,6 +95,7 @@ func New(o Options) *Engine {
 		seen:      recently{at: map[uint64]struct{}{}},
 	}
 	e.newest = newest.New(e.newestEntry)
+	e.cold = explore.New(func(s catalogue.Slot) uint64 { return e.catalogue.Tie(s) })
 	e.rooms.New = func() any { return &room{counter: catalogue.Counter{Wide: o.Shards > 1}} }
 	return e
 }
@@ -160,7 +160,7 @@ func (e *Engine) applyItems(changes []Change, documents []*lexical.Document, ren
 		if e.words.Put(s, documents[i]) {
 			renamed[i] = s
 		}
-		e.cold.Put(s, e.catalogue.Tie(s))
+		e.cold.Put(s)
 	}
 }
 
@@ -185,7 +185,7 @@ func (e *Engine) delete(s catalogue.Slot, id shop.ItemID) {
 	e.newest.Remove(s)
 	e.catalogue.Delete(id)
 	e.words.Delete(s)
-	e.cold.Delete(s, e.catalogue.Tie(s))
+	e.cold.Delete(s)
 }
 
 func (e *Engine) newestEntry(s catalogue.Slot) top.Entry {

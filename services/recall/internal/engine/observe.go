@@ -72,13 +72,13 @@ func (e *Engine) observe(event *shop.Event) bool {
 		}
 		owned := e.ownsSlot(s)
 		if event.Kind == shop.ViewItemList && owned {
-			e.cold.Show(s, e.catalogue.Tie(s))
+			e.cold.Show(s)
 		}
 		if wish > 0 && !owned {
 			e.trending.Count(s, wish, event.Time)
 			e.popular.Count(s, wish, event.Time)
 		} else if wish > 0 {
-			e.cold.Want(s, e.catalogue.Tie(s))
+			e.cold.Want(s)
 			e.trending.Add(s, wish, event.Time, e.catalogue.Tie(s))
 			e.popular.Add(s, wish, event.Time, e.catalogue.Tie(s))
 		}

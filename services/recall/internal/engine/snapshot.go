@@ -66,7 +66,7 @@ var sections = []section{
 	{
 		"cold",
 		func(e *Engine, dst []byte) ([]byte, error) { return e.cold.AppendBinary(dst), nil },
-		func(e *Engine, b []byte) error { return e.cold.Restore(b, e.catalogue) },
+		func(e *Engine, b []byte) error { return e.cold.Restore(b, e.catalogue.Size()) },
 	},
 	{
 		"trending",
@@ -175,11 +175,4 @@ func hashOf(text string) uint64 {
 		h = (h ^ uint64(text[i])) * 1099511628211
 	}
 	return h
-}
-
-// CatalogueBytes is the memory that the catalogue takes. It looks at every value.
-func (e *Engine) CatalogueBytes() int {
-	e.mu.RLock()
-	defer e.mu.RUnlock()
-	return e.catalogue.Memory().Total()
 }

@@ -8,6 +8,7 @@
 package explore
 
 import (
+	"cmp"
 	"math"
 	"math/bits"
 	"math/rand/v2"
@@ -33,28 +34,37 @@ const probes = 4
 // bucketBits is the logarithm of how many buckets hold the cold items: a million of them are 244 to a bucket.
 const bucketBits = 12
 
-// entry is a cold item. Its place is a hash of its tie: ties of ids that are alike are alike in their first bits.
+// entry is a cold item with its place in its bucket, in 8 bytes: a million of them are walked through without looking anything up.
 type entry struct {
-	place, tie uint64
-	slot       catalogue.Slot
+	place uint32
+	slot  catalogue.Slot
 }
 
-// newEntry gives an item its place (the finalizer of SplitMix64: Steele, Lea, Flood, OOPSLA 2014).
-func newEntry(s catalogue.Slot, tie uint64) entry {
+// placeOf hashes the tie of an item, as ties of ids that are alike are alike in their first bits (the finalizer of SplitMix64: Steele, Lea,
+// Flood, OOPSLA 2014). The first bits say the bucket, those behind them the place there.
+func placeOf(tie uint64) (bucket int, place uint32) {
 	z := tie
 	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
 	z = (z ^ z>>27) * 0x94d049bb133111eb
-	return entry{z ^ z>>31, tie, s}
+	z ^= z >> 31
+	return split(z)
 }
 
-func before(a, b entry) int {
-	switch {
-	case a.place < b.place || a.place == b.place && a.slot < b.slot:
-		return -1
-	case a.place == b.place && a.slot == b.slot:
-		return 0
-	}
-	return 1
+func split(z uint64) (bucket int, place uint32) {
+	return int(z >> (64 - bucketBits)), uint32(z >> (32 - bucketBits))
+}
+
+// find returns the bucket and place where a cold item is or belongs, and whether it is there. Of one place the lower tie is first.
+func (b *Book) find(s catalogue.Slot) (bucket, at int, ok bool) {
+	tie := b.tie(s)
+	bucket, place := placeOf(tie)
+	at, ok = slices.BinarySearchFunc(b.buckets[bucket], s, func(have entry, s catalogue.Slot) int {
+		if have.slot == s {
+			return 0
+		}
+		return cmp.Or(cmp.Compare(have.place, place), cmp.Compare(b.tie(have.slot), tie), cmp.Compare(have.slot, s))
+	})
+	return bucket, at, ok
 }
 
 // count is what is known of one item: 3 bytes.
@@ -66,6 +76,8 @@ type count struct {
 
 // Book counts how often items were shown and wanted, and knows those that are cold. Make one with [New].
 type Book struct {
+	// tie is what items are told apart by, the same on every replica.
+	tie    func(catalogue.Slot) uint64
 	counts []count
 	// buckets hold the cold items by the first bits of their places, in order. Filled has a bit for each that holds some.
 	buckets [1 << bucketBits][]entry
@@ -75,39 +87,45 @@ type Book struct {
 	told bool
 }
 
-// New returns an empty book.
-func New() *Book { return &Book{} }
+// New returns an empty book. Tie is a hash of an item's id, which never changes.
+func New(tie func(catalogue.Slot) uint64) *Book { return &Book{tie: tie} }
 
 // Cold returns how many items are cold.
 func (b *Book) Cold() int { return b.cold }
 
+// Bytes is the memory of the book.
+func (b *Book) Bytes() int {
+	n := 3*cap(b.counts) + 24*len(b.buckets)
+	for _, list := range b.buckets {
+		n += 8 * cap(list)
+	}
+	return n
+}
+
 // Put makes an item known to the book: it is cold until it was shown or wanted often enough.
-func (b *Book) Put(s catalogue.Slot, tie uint64) {
+func (b *Book) Put(s catalogue.Slot) {
 	c := b.at(s)
 	if c.cold || c.known() {
 		return
 	}
 	c.cold = true
 	b.cold++
-	e := newEntry(s, tie)
-	bucket := e.place >> (64 - bucketBits)
-	list := &b.buckets[bucket]
-	at, _ := slices.BinarySearchFunc(*list, e, before)
-	*list = slices.Insert(*list, at, e)
+	bucket, at, _ := b.find(s)
+	_, place := placeOf(b.tie(s))
+	b.buckets[bucket] = insert(b.buckets[bucket], at, entry{place, s})
 	b.filled[bucket/64] |= 1 << (bucket % 64)
 }
 
 // Delete takes an item out: it is not chosen any more. What was counted of it stays, in case it comes back.
-func (b *Book) Delete(s catalogue.Slot, tie uint64) {
+func (b *Book) Delete(s catalogue.Slot) {
 	if int(s) >= len(b.counts) || !b.counts[s].cold {
 		return
 	}
 	b.counts[s].cold = false
 	b.cold--
-	e := newEntry(s, tie)
-	bucket := e.place >> (64 - bucketBits)
+	bucket, at, ok := b.find(s)
 	list := &b.buckets[bucket]
-	if at, ok := slices.BinarySearchFunc(*list, e, before); ok {
+	if ok {
 		*list = slices.Delete(*list, at, at+1)
 	}
 	if len(*list) == 0 {
@@ -115,28 +133,36 @@ func (b *Book) Delete(s catalogue.Slot, tie uint64) {
 	}
 }
 
+// insert puts an entry in a sorted list, which grows by an eighth and not twofold: most of the book is these lists.
+func insert(list []entry, at int, e entry) []entry {
+	if n := len(list); n == cap(list) {
+		list = append(make([]entry, 0, n+n/8+4), list...)
+	}
+	return slices.Insert(list, at, e)
+}
+
 // Show counts that an item was shown to somebody.
-func (b *Book) Show(s catalogue.Slot, tie uint64) {
+func (b *Book) Show(s catalogue.Slot) {
 	b.told = true
 	c := b.at(s)
 	if c.shown < knownShown {
 		c.shown++
 	}
-	b.settle(s, tie)
+	b.settle(s)
 }
 
 // Want counts that somebody wanted an item.
-func (b *Book) Want(s catalogue.Slot, tie uint64) {
+func (b *Book) Want(s catalogue.Slot) {
 	c := b.at(s)
 	if c.wanted < knownWanted {
 		c.wanted++
 	}
-	b.settle(s, tie)
+	b.settle(s)
 }
 
-func (b *Book) settle(s catalogue.Slot, tie uint64) {
+func (b *Book) settle(s catalogue.Slot) {
 	if c := b.counts[s]; c.cold && c.known() {
-		b.Delete(s, tie)
+		b.Delete(s)
 	}
 }
 
@@ -166,7 +192,7 @@ func (b *Book) Choose(dst []top.Entry, n int, seed uint64, allowed catalogue.Bit
 		c := b.counts[e.slot]
 		wanted := float64(min(c.wanted, max(c.shown, c.wanted)))
 		draw := beta(random, 1+wanted, prior+max(0, float64(c.shown)-wanted))
-		dst = append(dst, top.Entry{Score: draw, Tie: e.tie, Slot: e.slot})
+		dst = append(dst, top.Entry{Score: draw, Tie: b.tie(e.slot), Slot: e.slot})
 	}
 	slices.SortFunc(dst[begin:], top.Compare)
 	return dst[:min(len(dst), begin+n)]
@@ -177,8 +203,8 @@ const walk = 64
 
 // next returns the first allowed cold item at or after a place, going round at the end.
 func (b *Book) next(place uint64, allowed catalogue.Bits) (entry, bool) {
-	bucket := int(place >> (64 - bucketBits))
-	from, _ := slices.BinarySearchFunc(b.buckets[bucket], entry{place: place}, before)
+	bucket, at := split(place)
+	from, _ := slices.BinarySearchFunc(b.buckets[bucket], at, func(have entry, at uint32) int { return cmp.Compare(have.place, at) })
 	for left := walk; ; bucket, from = b.nextFilled(bucket), 0 {
 		for _, e := range b.buckets[bucket][from:] {
 			if allowed.Has(e.slot) {

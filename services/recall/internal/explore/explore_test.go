@@ -34,25 +34,25 @@ func TestReplicasChooseAlike(t *testing.T) {
 		slots := rapid.SliceOfNDistinct(rapid.IntRange(0, 300), 0, 60, func(s int) int { return s }).Draw(t, "slots")
 		shows := rapid.SliceOfN(rapid.SampledFrom([]int{0, 1, 2, 3, 5, 8}), len(slots), len(slots)).Draw(t, "shows")
 		gone := rapid.SliceOfN(rapid.Bool(), len(slots), len(slots)).Draw(t, "gone")
-		a, b := New(), New()
+		a, b := New(tie), New(tie)
 		for i, s := range slots {
-			a.Put(catalogue.Slot(s), tie(catalogue.Slot(s)))
+			a.Put(catalogue.Slot(s))
 			for range shows[i] {
-				a.Show(catalogue.Slot(s), tie(catalogue.Slot(s)))
+				a.Show(catalogue.Slot(s))
 			}
 		}
 		for i, s := range slots {
 			if gone[i] {
-				a.Delete(catalogue.Slot(s), tie(catalogue.Slot(s)))
+				a.Delete(catalogue.Slot(s))
 			}
 		}
 		for i := len(slots) - 1; i >= 0; i-- {
 			s := catalogue.Slot(slots[i])
 			for range shows[i] {
-				b.Show(s, tie(s))
+				b.Show(s)
 			}
 			if !gone[i] {
-				b.Put(s, tie(s))
+				b.Put(s)
 			}
 		}
 		seed, n := rapid.Uint64().Draw(t, "seed"), rapid.IntRange(0, 8).Draw(t, "n")
@@ -72,17 +72,17 @@ func TestReplicasChooseAlike(t *testing.T) {
 }
 
 func TestKnownItemsAreNotExplored(t *testing.T) {
-	b := New()
+	b := New(tie)
 	for s := range catalogue.Slot(3) {
-		b.Put(s, tie(s))
+		b.Put(s)
 	}
 	for range knownShown {
-		b.Show(0, tie(0))
+		b.Show(0)
 	}
 	for range knownWanted {
-		b.Want(1, tie(1))
+		b.Want(1)
 	}
-	b.Put(0, tie(0))
+	b.Put(0)
 	got := b.Choose(nil, 3, 1, all(3))
 	if b.Cold() != 1 || len(got) != 1 || got[0].Slot != 2 {
 		t.Errorf("%d are cold and %+v was chosen, want item 2 alone", b.Cold(), got)
@@ -90,11 +90,11 @@ func TestKnownItemsAreNotExplored(t *testing.T) {
 }
 
 func TestOnlyAllowedItemsAreChosen(t *testing.T) {
-	b := New()
-	b.Show(0, tie(0))
+	b := New(tie)
+	b.Show(0)
 	allowed := catalogue.Bits(nil).Grow(1000)
 	for s := range catalogue.Slot(1000) {
-		b.Put(s, tie(s))
+		b.Put(s)
 		if s%10 == 0 {
 			allowed.Set(s)
 		}
@@ -109,9 +109,9 @@ func TestOnlyAllowedItemsAreChosen(t *testing.T) {
 }
 
 func TestWithoutImpressionsNothingIsExplored(t *testing.T) {
-	b := New()
-	b.Put(1, tie(1))
-	b.Want(1, tie(1))
+	b := New(tie)
+	b.Put(1)
+	b.Want(1)
 	if got := b.Choose(nil, 1, 1, all(2)); len(got) != 0 {
 		t.Errorf("chose %+v in a shop that never told what it shows", got)
 	}
@@ -119,15 +119,15 @@ func TestWithoutImpressionsNothingIsExplored(t *testing.T) {
 
 // TestWhatIsWantedIsTriedMore shows two halves of a shop, of which only one is ever wanted: that one is chosen far more often.
 func TestWhatIsWantedIsTriedMore(t *testing.T) {
-	b := New()
+	b := New(tie)
 	for s := range catalogue.Slot(200) {
-		b.Put(s, tie(s))
+		b.Put(s)
 		for range 100 {
-			b.Show(s, tie(s))
+			b.Show(s)
 		}
 		if s < 100 {
 			for range 9 {
-				b.Want(s, tie(s))
+				b.Want(s)
 			}
 		}
 	}
@@ -164,10 +164,10 @@ func TestBeta(t *testing.T) {
 }
 
 func BenchmarkChoose(b *testing.B) {
-	book := New()
-	book.Show(0, tie(0))
+	book := New(tie)
+	book.Show(0)
 	for s := range catalogue.Slot(100_000) {
-		book.Put(s, tie(s))
+		book.Put(s)
 	}
 	var dst []top.Entry
 	allowed := all(100_000)

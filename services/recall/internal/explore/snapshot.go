@@ -22,13 +22,13 @@ func flag(set bool) uint64 {
 	return 0
 }
 
-// Restore fills an empty book with what [Book.AppendBinary] wrote of the items of a catalogue. Its errors wrap [pack.ErrBroken].
-func (b *Book) Restore(from []byte, items *catalogue.Catalogue) error {
+// Restore fills an empty book with what [Book.AppendBinary] wrote of the items of a catalogue with size slots. Its errors wrap [pack.ErrBroken].
+func (b *Book) Restore(from []byte, size int) error {
 	r := pack.Read(from)
 	b.told = r.Below(2) == 1
 	n := r.Count(3)
-	if n > items.Size() {
-		r.Fail("counts of %d items, the catalogue has %d", n, items.Size())
+	if n > size {
+		r.Fail("counts of %d items, the catalogue has %d", n, size)
 		return r.Err()
 	}
 	b.counts = make([]count, n)
@@ -43,7 +43,7 @@ func (b *Book) Restore(from []byte, items *catalogue.Catalogue) error {
 		}
 		b.counts[s] = c
 		if cold {
-			b.Put(s, items.Tie(s))
+			b.Put(s)
 		}
 	}
 	return r.End()

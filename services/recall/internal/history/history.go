@@ -70,6 +70,13 @@ type Book struct {
 	most           int
 }
 
+// Sizes in memory: of a shopper, of a place in the map with the room that maps leave, and of a touch.
+const (
+	shopperBytes = 72
+	placeBytes   = 36
+	touchBytes   = 16
+)
+
 // New returns a book for at most most shoppers, at least one.
 func New(most int) *Book {
 	return &Book{at: map[shop.ShopperID]uint32{}, shoppers: make([]Shopper, 1), most: max(1, most)}
@@ -77,6 +84,16 @@ func New(most int) *Book {
 
 // Len returns how many shoppers are remembered.
 func (b *Book) Len() int { return len(b.at) }
+
+// Bytes is about the memory of the book.
+func (b *Book) Bytes() int {
+	n := shopperBytes*cap(b.shoppers) + placeBytes*len(b.at)
+	for i := range b.shoppers {
+		p := &b.shoppers[i]
+		n += len(p.id) + touchBytes*(cap(p.Recent)+cap(p.Bought))
+	}
+	return n
+}
 
 // Find returns what is remembered of a shopper, nil when nothing is. It belongs to the book.
 func (b *Book) Find(id shop.ShopperID) *Shopper {

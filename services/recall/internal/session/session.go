@@ -34,6 +34,9 @@ func (x *Index) Use(m *session.Model) error { return x.sessions.Use(m) }
 // Len returns how many sessions the window holds.
 func (x *Index) Len() int { return x.sessions.Len() }
 
+// Bytes returns about how much memory the window takes, and how many touches it holds.
+func (x *Index) Bytes() (bytes, touches int) { return x.sessions.Bytes() }
+
 // Key returns the session that an event belongs to: its own, else one made up of the shopper and the half hour; false when
 // neither is known.
 func Key(e *shop.Event) (shop.SessionID, bool) {

@@ -39,6 +39,11 @@ func (c *Counter) Add(s catalogue.Slot, weight float64, at time.Time, tie uint64
 	}
 }
 
+// Bytes is the memory of the counter.
+func (c *Counter) Bytes() int {
+	return 8*cap(c.levels) + 24*cap(c.leaders.entries) + 16*len(c.leaders.at)
+}
+
 // Peak returns the highest level of any item, -Inf when nothing was counted.
 func (c *Counter) Peak() float64 { return c.peak }
 
