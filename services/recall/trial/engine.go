@@ -27,12 +27,14 @@ type EngineOptions struct {
 	Items, Events, Queries int
 	// Updates is how many items are changed per second while requests are answered.
 	Updates int
-	Seed    uint64
+	// Turn is how long requests are timed without changes and with them, in turns.
+	Turn time.Duration
+	Seed uint64
 }
 
 // DefaultEngineOptions returns the size that the targets are stated for.
 func DefaultEngineOptions() EngineOptions {
-	return EngineOptions{Items: 1_000_000, Events: 1_000_000, Queries: 2000, Updates: 5000, Seed: 1}
+	return EngineOptions{Items: 1_000_000, Events: 1_000_000, Queries: 2000, Updates: 5000, Turn: time.Second, Seed: 1}
 }
 
 // Check returns what is wrong with the options.
@@ -42,6 +44,8 @@ func (o EngineOptions) Check() error {
 		return fmt.Errorf("%d items, must be from 100 to 20,000,000", o.Items)
 	case o.Events < 0 || o.Updates < 1:
 		return fmt.Errorf("%d events and %d updates, must not be negative, and 1 update at least", o.Events, o.Updates)
+	case o.Turn <= 0:
+		return fmt.Errorf("turns of %v, must be longer", o.Turn)
 	case o.Queries < 100:
 		return fmt.Errorf("%d queries, must be 100 at least", o.Queries)
 	}
@@ -59,6 +63,7 @@ type EngineFigures struct {
 	RecommendP99    float64 `json:"recommend_p99_us"`
 	QuietP99        float64 `json:"quiet_p99_wall_us"`
 	UpdatedP99      float64 `json:"updated_p99_wall_us"`
+	UpdatedCPU      float64 `json:"updated_p99_us"`
 	UpdatesPerS     float64 `json:"updates_per_s"`
 	UpdateCPU       float64 `json:"update_cpu_us"`
 	BuildSeconds    float64 `json:"build_cpu_s"`
@@ -146,28 +151,15 @@ func Engine(ctx context.Context, o EngineOptions, progress func(string)) (*Engin
 		return cpu, wall
 	}
 	ask(g.search) // warm
-	cpu, wall := ask(g.search)
-	f.MedianMicros, f.P99Micros, f.QuietP99 = quantile(cpu, .5), quantile(cpu, .99), quantile(wall, .99)
+	cpu, _ := ask(g.search)
+	f.MedianMicros, f.P99Micros = quantile(cpu, .5), quantile(cpu, .99)
 	cpu, _ = ask(g.faceted)
 	f.FacetMedian, f.FacetP99 = quantile(cpu, .5), quantile(cpu, .99)
 	cpu, _ = ask(g.recommend)
 	f.RecommendMedian, f.RecommendP99 = quantile(cpu, .5), quantile(cpu, .99)
 
 	progress("searching while items change")
-	end, done := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(done)
-		f.UpdatesPerS, f.UpdateCPU = update(e, o, end)
-	}()
-	_, wall = ask(g.search)
-	for began := time.Now(); time.Since(began) < 2*time.Second; {
-		_, more := ask(g.search)
-		wall = append(wall, more...)
-	}
-	close(end)
-	<-done
-	slices.Sort(wall)
-	f.UpdatedP99 = quantile(wall, .99)
+	f.change(e, o, func() ([]float64, []float64) { return ask(g.search) })
 	if err != nil {
 		return nil, err
 	}
@@ -175,34 +167,82 @@ func Engine(ctx context.Context, o EngineOptions, progress func(string)) (*Engin
 	return f, f.snapshot(e)
 }
 
-// update changes items at the rate that is asked for until end is closed, and returns the rate that was reached and the CPU time per
-// change.
-func update(e *engine.Engine, o EngineOptions, end chan struct{}) (perSecond, cpuMicros float64) {
+// change times requests while nothing changes and while items do.
+func (f *EngineFigures) change(e *engine.Engine, o EngineOptions, ask func() (cpu, wall []float64)) {
+	quiet, updated, changed := timings{}, timings{}, updates{shop: newGenerator(o), random: rand.New(rand.NewPCG(o.Seed, 77))}
+	// In turns, so that whatever else the machine does weighs on both alike.
+	for range 6 {
+		quiet.add(ask, o.Turn)
+		end, done := make(chan struct{}), make(chan struct{})
+		go func() {
+			defer close(done)
+			changed.run(e, end)
+		}()
+		updated.add(ask, o.Turn)
+		close(end)
+		<-done
+	}
+	f.QuietP99, f.UpdatedP99, f.UpdatedCPU = quiet.wallP99(), updated.wallP99(), updated.cpuP99()
+	f.UpdatesPerS, f.UpdateCPU = float64(changed.n)/changed.took.Seconds(), micros(changed.used)/float64(max(1, changed.n))
+}
+
+// timings are times of requests in us.
+type timings struct{ cpu, wall []float64 }
+
+// add asks for a while.
+func (t *timings) add(ask func() (cpu, wall []float64), turn time.Duration) {
+	for began := time.Now(); time.Since(began) < turn; {
+		cpu, wall := ask()
+		t.cpu, t.wall = append(t.cpu, cpu...), append(t.wall, wall...)
+	}
+}
+
+func (t *timings) wallP99() float64 {
+	slices.Sort(t.wall)
+	return quantile(t.wall, .99)
+}
+
+func (t *timings) cpuP99() float64 {
+	slices.Sort(t.cpu)
+	return quantile(t.cpu, .99)
+}
+
+// updates is how many items were changed within which time, and the CPU time that it used.
+type updates struct {
+	shop       *generator
+	random     *rand.Rand
+	n          int
+	took, used time.Duration
+}
+
+// run changes items at the rate that is asked for until end is closed.
+func (u *updates) run(e *engine.Engine, end chan struct{}) {
 	const beats = 100
-	g := newGenerator(o)
-	r := rand.New(rand.NewPCG(o.Seed, 77))
 	tick := time.NewTicker(time.Second / beats)
 	defer tick.Stop()
-	begin, used, n := time.Now(), time.Duration(0), 0
+	begin, n := time.Now(), 0
+	defer func() {
+		u.n, u.took = u.n+n, u.took+time.Since(begin)
+	}()
 	for {
 		select {
 		case <-end:
-			return float64(n) / time.Since(begin).Seconds(), micros(used) / float64(max(1, n))
+			return
 		case <-tick.C:
 		}
-		due := int(time.Since(begin).Seconds()*float64(o.Updates)) - n
+		due := int(time.Since(begin).Seconds()*float64(u.shop.o.Updates)) - n
 		var changes []engine.Change
 		for range due {
-			it := g.item(r.IntN(o.Items))
+			it := u.shop.item(u.random.IntN(u.shop.o.Items))
 			it.Price *= 1.1
-			if r.IntN(4) == 0 {
+			if u.random.IntN(4) == 0 {
 				it.Title += " new"
 			}
 			changes = append(changes, engine.Change{ID: it.ID, Item: it})
 		}
 		meter := cost.Start()
 		e.Apply(changes)
-		used += meter.Stop()
+		u.used += meter.Stop()
 		n += due
 	}
 }

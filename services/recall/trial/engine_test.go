@@ -1,10 +1,13 @@
 package trial
 
-import "testing"
+import (
+	"testing"
+	"time"
+)
 
 func TestEngineFigures(t *testing.T) {
 	o := DefaultEngineOptions()
-	o.Items, o.Events, o.Queries = 500, 1000, 100
+	o.Items, o.Events, o.Queries, o.Turn = 500, 1000, 100, 50*time.Millisecond
 	f, err := Engine(t.Context(), o, func(string) {})
 	if err != nil {
 		t.Fatal(err)
