@@ -62,7 +62,7 @@ func (c *Clock) Used() time.Duration {
 	if passed > trusted {
 		return c.Exact()
 	}
-	return c.cpu + Paced(passed)
+	return c.cpu + paced(passed)
 }
 
 // trusted is how long an estimate may reach: longer than most queries take, and shorter than what a thread that lost its
@@ -98,8 +98,8 @@ func learnPace(ran, passed time.Duration) {
 	pace.Store(old + int64(float64(seen-old)*weight))
 }
 
-// Paced estimates the CPU time of a goroutine that ran for a wall time.
-func Paced(passed time.Duration) time.Duration {
+// paced estimates the CPU time of a goroutine that ran for a wall time.
+func paced(passed time.Duration) time.Duration {
 	return time.Duration(float64(passed) * float64(pace.Load()) / paceScale)
 }
 

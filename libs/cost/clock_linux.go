@@ -11,7 +11,8 @@ const (
 	clockThread  = 3 // CLOCK_THREAD_CPUTIME_ID
 )
 
-// threadCPU is the CPU time, user and system, of the calling thread. It costs one system call of about 0.2 us.
+// threadCPU is the CPU time, user and system, of the calling thread. It costs one system call: 0.2 us on bare metal, 1.4 to 3 us on
+// some virtual machines.
 func threadCPU() time.Duration { return cpuClock(clockThread) }
 
 // ProcessCPU returns the CPU time, user and system, of the whole process since it began.

@@ -108,14 +108,14 @@ func TestPaceFollowsWhatIsSeen(t *testing.T) {
 	for range 1000 {
 		learnPace(time.Millisecond, 4*time.Millisecond)
 	}
-	if got := Paced(time.Second); got < 249*time.Millisecond || got > 251*time.Millisecond {
-		t.Errorf("after a quarter of the processor for 4 s, Paced(1s) = %v", got)
+	if got := paced(time.Second); got < 249*time.Millisecond || got > 251*time.Millisecond {
+		t.Errorf("after a quarter of the processor for 4 s, paced(1s) = %v", got)
 	}
 	for range 1000 {
 		learnPace(5*time.Millisecond, 4*time.Millisecond)
 	}
-	if got := Paced(time.Second); got > time.Second {
-		t.Errorf("Paced(1s) = %v, more than the whole", got)
+	if got := paced(time.Second); got > time.Second {
+		t.Errorf("paced(1s) = %v, more than the whole", got)
 	}
 }
 
