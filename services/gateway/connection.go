@@ -27,12 +27,13 @@ type connection struct {
 	try  func(fd uintptr) bool
 	// calledOff says that the goroutine waits for the one that watches.
 	calledOff bool
-	// turnedAway says that the last read was one of a single byte, and brought nothing.
+	// turnedAway says that the last read was one of a single byte, and brought nothing. The goroutine that watches reads once a
+	// request, and a deadline is set between two: so who reads a single byte again is the one that reads requests.
 	turnedAway atomic.Bool
 }
 
-func newConnection(c net.Conn, metered bool) *connection {
-	m := &connection{Conn: c, watch: stopwatch{on: metered}}
+func newConnection(c net.Conn) *connection {
+	m := &connection{Conn: c, watch: stopwatch{on: true}}
 	m.raw, m.try = rawOf(c), m.readOnce
 	return m
 }
@@ -44,11 +45,8 @@ func newConnection(c net.Conn, metered bool) *connection {
 // the deadline of a query saves us next to nothing. That it left shows when the answer is written. A buffer that has room for one
 // more byte asks again at once, and is answered.
 func (c *connection) Read(b []byte) (int, error) {
-	if len(b) == 1 {
-		if !c.turnedAway.Swap(true) {
-			return 0, nil
-		}
-		return c.Conn.Read(b)
+	if len(b) == 1 && !c.turnedAway.Swap(true) {
+		return 0, nil
 	}
 	c.turnedAway.Store(false)
 	if c.raw == nil {
@@ -80,6 +78,8 @@ func (c *connection) SetReadDeadline(t time.Time) error {
 	case t.Unix() == 1:
 		c.calledOff = true
 		c.watch.pause()
+	default:
+		c.turnedAway.Store(false)
 	}
 	return c.Conn.SetReadDeadline(t)
 }
@@ -102,7 +102,7 @@ func (l metered) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newConnection(c, true), nil
+	return newConnection(c), nil
 }
 
 // connectionKey is where a request's context has its connection.

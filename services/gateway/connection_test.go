@@ -199,3 +199,39 @@ func TestConnectionFillsABufferToItsLastByte(t *testing.T) {
 		}
 	}
 }
+
+// TestStalledLinesHoldNoThread lets many clients stop where the buffer of net/http has room for one more byte. Threads are not given back,
+// so their number afterwards is the most there were.
+func TestStalledLinesHoldNoThread(t *testing.T) {
+	const connections, buffer = 200, 4096
+	url, _ := meteredServer(t, func(http.ResponseWriter, *http.Request) {})
+	before := threads(t)
+	line := "GET /?" + strings.Repeat("a", buffer)
+	var all, stalled sync.WaitGroup
+	stalled.Add(connections)
+	for range connections {
+		all.Go(func() {
+			conn, err := net.Dial("tcp", strings.TrimPrefix(url, "http://"))
+			if err == nil {
+				defer conn.Close()
+				_, err = io.WriteString(conn, line[:buffer-1])
+			}
+			stalled.Done()
+			stalled.Wait()
+			if err == nil {
+				_, err = io.WriteString(conn, line[buffer-1:]+" HTTP/1.1\r\nHost: x\r\n\r\n")
+			}
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			if response, err := http.ReadResponse(bufio.NewReader(conn), nil); err != nil || response.StatusCode != http.StatusOK {
+				t.Errorf("answer %v, %v, want 200", response, err)
+			}
+		})
+	}
+	all.Wait()
+	if grown := threads(t) - before; grown > connections/4 {
+		t.Errorf("%d clients that stalled held %d threads more than before", connections, grown)
+	}
+}
