@@ -118,6 +118,7 @@ func (e *Engine) Apply(changes []Change) {
 			}
 		}
 		e.apply(changes[:n], documents[:n])
+		e.relieve()
 		changes = changes[n:]
 	}
 }
