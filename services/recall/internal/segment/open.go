@@ -149,7 +149,8 @@ func (s *Segment) checkSeconds() error {
 }
 
 // checkDictionary walks the transducer as a whole. Its package trusts what it reads and may panic on bytes that lie, so the walk
-// is caught; a walk that comes to its end has seen all that a look-up can reach.
+// is caught, and on a circle it would walk for ever, so it is led: a path that is no beginning of the term that has to come next ends
+// it. A walk that comes to its end has seen all that a look-up can reach.
 func (s *Segment) checkDictionary() (err error) {
 	defer func() {
 		if fault := recover(); fault != nil {
@@ -160,20 +161,58 @@ func (s *Segment) checkDictionary() (err error) {
 	if err != nil {
 		return fmt.Errorf("%w: load dictionary: %w", ErrCorrupt, err)
 	}
-	iterator, err := s.dictionary.Iterator(nil, nil)
-	term := uint32(0)
-	for ; err == nil; err = iterator.Next() {
+	g := &guide{segment: s}
+	g.advance()
+	iterator, err := s.dictionary.Search(g, nil, nil)
+	for ; err == nil && !g.astray; err = iterator.Next() {
 		key, n := iterator.Current()
-		if int(term) >= s.terms || n != uint64(term) {
-			return fmt.Errorf("%w: the dictionary has more than the terms", ErrCorrupt)
+		if int(g.term) >= s.terms || n != uint64(g.term) || string(key) != g.stem {
+			return fmt.Errorf("%w: the dictionary differs from the terms at %d", ErrCorrupt, g.term)
 		}
-		if stem, _ := s.Text(term); stem != string(key) {
-			return fmt.Errorf("%w: the dictionary differs from the terms", ErrCorrupt)
-		}
-		term++
+		g.term++
+		g.advance()
 	}
-	if !errors.Is(err, vellum.ErrIteratorDone) || int(term) != s.terms {
-		return fmt.Errorf("%w: the dictionary has %d of %d terms: %w", ErrCorrupt, term, s.terms, err)
+	if g.astray || !errors.Is(err, vellum.ErrIteratorDone) || int(g.term) != s.terms {
+		return fmt.Errorf("%w: the dictionary has %d of %d terms: %w", ErrCorrupt, g.term, s.terms, err)
 	}
 	return nil
+}
+
+// guide is an automaton that accepts the terms of a segment in their order and nothing else. Its states are lengths of beginnings of the
+// next term, from 1 on for the empty one; 0 is astray. In a dictionary that is whole each transition that a walk meets leads on to the
+// next term, so the first that does not ends the walk.
+type guide struct {
+	segment *Segment
+	// term is the term that comes next, stem its text, shared how much of it the term before has.
+	term   uint32
+	stem   string
+	shared int
+	astray bool
+}
+
+// advance goes to the stem of the next term.
+func (g *guide) advance() {
+	before := g.stem
+	if g.stem = ""; int(g.term) < g.segment.terms {
+		g.stem, _ = g.segment.Text(g.term)
+	}
+	g.shared = 0
+	for g.shared < min(len(before), len(g.stem)) && before[g.shared] == g.stem[g.shared] {
+		g.shared++
+	}
+}
+
+func (g *guide) Start() int               { return 1 }
+func (g *guide) IsMatch(int) bool         { return true }
+func (g *guide) CanMatch(state int) bool  { return state > 0 }
+func (g *guide) WillAlwaysMatch(int) bool { return false }
+
+func (g *guide) Accept(state int, letter byte) int {
+	at := state - 1
+	if g.astray || at < 0 || at > g.shared || at >= len(g.stem) || g.stem[at] != letter {
+		g.astray = true
+		return 0
+	}
+	g.shared = at + 1
+	return state + 1
 }

@@ -241,3 +241,31 @@ func FuzzOpen(f *testing.F) {
 		s.Accepted(&vellum.AlwaysMatch{}, "", "", func(uint32) bool { return true })
 	})
 }
+
+// TestOpenComesToAnEndOnAnyDictionary changes every byte of the dictionary and puts the checksum right: a transducer that runs in a
+// circle, or that holds more than the terms, is refused, and one that is not refused can be walked.
+func TestOpenComesToAnEndOnAnyDictionary(t *testing.T) {
+	good := example(t)
+	s, err := Open(good)
+	if err != nil {
+		t.Fatal(err)
+	}
+	begin := len(good) - tailSize - len(s.parts[dictionary])
+	refused := 0
+	for at := begin; at < len(good)-tailSize; at++ {
+		for _, flip := range []byte{1, 4, 0x10, 0x80, 0xff} {
+			b := slices.Clone(good)
+			b[at] ^= flip
+			binary.LittleEndian.PutUint32(b[len(b)-tailSize:], crc32.Checksum(b[:len(b)-tailSize], castagnoli))
+			s, err := Open(b)
+			if err != nil {
+				refused++
+				continue
+			}
+			s.Accepted(&vellum.AlwaysMatch{}, "", "", func(uint32) bool { return true })
+		}
+	}
+	if refused == 0 {
+		t.Error("no damage was noticed")
+	}
+}
