@@ -9,42 +9,76 @@ import (
 	"github.com/haggle-commerce/haggle/services/recall/internal/top"
 )
 
-// Find searches. The best items, and the set if it was asked for, are left in sc.
+// Find searches. What it found is left in sc.
 //
 // The score of an item is the sum over the words it holds, optional ones too, of the weight of the word there (see the package) times
 // idf; of the forms of a word the one that gives most. Items that hold as many words as asked are found by adding up the lists of the
 // rarest words, one more than may be missing, window by window, and looking up the others; the best of those that hold any word by
 // MaxScore (H. Turtle, J. Flood, "Query evaluation: strategies and optimizations", 1995) with the bounds of blocks.
 func (x *Index) Find(sc *Scratch, q *Query) Found {
-	sc.reset()
-	sc.query, sc.result, sc.all, sc.unit = *q, Found{}, false, x.params.unit()
+	sc.Best, sc.places, sc.hits, sc.Set = sc.Best[:0], sc.places[:0], sc.hits[:0], sc.Set[:0]
+	sc.query, sc.result, sc.unit, sc.threshold = *q, Found{}, x.params.unit(), 0
 	f := &sc.result
 	f.Required = x.lookUp(sc, q.Words)
 	f.Least = max(1, min(q.Least, f.Required))
+	sc.query.WholeFirst = q.WholeFirst && f.Least < f.Required
 	sc.found.reset(q.Limit, q.Tie)
-	if q.Set {
-		sc.Set = sc.Set.Grow(x.size)
-	}
 	known, total := sc.known()
-	if prune := f.Least == 1 && !q.Set && (!q.Count || known); prune {
-		sc.threshold = sc.guess(q)
-		x.bestOfAny(sc)
-		if sc.threshold > 0 && len(sc.found.entries) < q.Limit && !f.Cut {
-			// The guess was too high: the dead or the filter took away what it counted on.
-			sc.threshold, *f = 0, Found{Required: f.Required, Least: 1}
-			sc.found.reset(q.Limit, q.Tie)
-			x.bestOfAny(sc)
-		}
-		if f.Counts = [MaxWords + 1]int{}; known {
+	switch {
+	case q.Narrow != nil:
+		sc.Set = sc.Set.Grow(max(x.size, q.Room))
+		x.matchAll(sc)
+		sc.narrow()
+		f.Exact = true
+	case f.Least > 1 || q.Count && !known:
+		x.matchAll(sc)
+		f.Exact = true
+	default:
+		sc.findBest(x)
+		if known {
 			f.Total, f.Exact = total, true
 		}
-	} else {
-		sc.threshold = 0
-		x.matchAll(sc)
-		f.Exact = !f.Cut
 	}
 	sc.finish()
 	return *f
+}
+
+// findBest finds the best of those that hold any word, and nothing else.
+func (sc *Scratch) findBest(x *Index) {
+	if sc.query.Limit == 0 {
+		return
+	}
+	sc.threshold = sc.guess(&sc.query)
+	x.bestOfAny(sc)
+	if sc.threshold > 0 && len(sc.found.entries) < sc.query.Limit {
+		// The guess was too high: the dead took away what it counted on.
+		sc.threshold, sc.result.Total = 0, 0
+		sc.found.reset(sc.query.Limit, sc.query.Tie)
+		x.bestOfAny(sc)
+	}
+}
+
+// narrow takes the hits that stay into the result.
+func (sc *Scratch) narrow() {
+	stay := sc.query.Narrow(sc.Set)
+	for _, h := range sc.hits {
+		if stay.Has(h.slot) {
+			sc.result.Total++
+			sc.result.Counts[h.score>>postings.SumBits]++
+			sc.offer(h.slot, h.score)
+		}
+	}
+}
+
+// offer makes an item with the score of a window a candidate.
+func (sc *Scratch) offer(s catalogue.Slot, score uint32) {
+	key := score & postings.SumMask
+	if sc.query.WholeFirst && int(score>>postings.SumBits) == sc.result.Required {
+		key |= postings.One
+	}
+	if key >= sc.found.least() {
+		sc.found.offer(candidate{score: key, slot: s})
+	}
 }
 
 // known reports whether the number of items found is known beforehand: those of one word of one form.
@@ -69,7 +103,7 @@ func (sc *Scratch) known() (known bool, total int) {
 
 // guess returns a score that the best items surely have, were none of them dead: that of the limit-th best by one word alone.
 func (sc *Scratch) guess(q *Query) (score uint32) {
-	if q.Within != nil || q.Limit == 0 || q.Budget > 0 {
+	if q.Within != nil {
 		return 0
 	}
 	for i := range sc.words {
@@ -85,9 +119,6 @@ func (sc *Scratch) guess(q *Query) (score uint32) {
 // matchAll finds every item that holds enough words.
 func (x *Index) matchAll(sc *Scratch) {
 	for p := range x.all {
-		if sc.result.Cut {
-			return
-		}
 		if required := sc.operandsOf(p); required >= sc.result.Least {
 			sc.match(p, required)
 		}
@@ -131,41 +162,38 @@ func (sc *Scratch) match(p *part, required int) {
 			sc.result.Postings += o.update(sc, end, o.bit)
 		}
 		sc.emit(p, uint32(least)<<postings.SumBits)
-		if sc.spent() {
-			return
-		}
 	}
-}
-
-// spent reports whether the budget is used up.
-func (sc *Scratch) spent() bool {
-	sc.result.Cut = sc.query.Budget > 0 && sc.result.Postings >= sc.query.Budget
-	return sc.result.Cut
 }
 
 // emit takes what is in the window with a score of at least least into the result, and empties the window.
 func (sc *Scratch) emit(p *part, least uint32) {
 	q := &sc.query
+	dead, within, all := p.dead, q.Within, q.Narrow != nil
 	for i := range sc.window.Len() {
 		doc, score := sc.window.At(i)
-		if score < least || p.dead.Has(catalogue.Slot(doc)) {
+		if score < least || dead.Has(catalogue.Slot(doc)) {
+			continue
+		}
+		if within == nil && !all {
+			sc.result.Total++
+			sc.result.Counts[score>>postings.SumBits]++
+			if score&postings.SumMask >= sc.found.least() || q.WholeFirst {
+				sc.offer(p.slot(doc), score)
+			}
 			continue
 		}
 		s := p.slot(doc)
-		if q.Within != nil && !q.Within.Has(s) {
+		if within != nil && !within.Has(s) {
+			continue
+		}
+		if all {
+			sc.hits = append(sc.hits, hit{s, score})
+			sc.Set.Set(s)
 			continue
 		}
 		sc.result.Total++
 		sc.result.Counts[score>>postings.SumBits]++
-		if sc.all {
-			sc.Hits = append(sc.Hits, s)
-			sc.cells[s] = score
-			continue
-		}
-		if q.Set {
-			sc.Set.Set(s)
-		}
-		sc.found.offer(candidate{score: score & postings.SumMask, slot: s, part: p, doc: doc})
+		sc.offer(s, score)
 	}
 	sc.window.Clear()
 }
@@ -178,9 +206,6 @@ func (x *Index) bestOfAny(sc *Scratch) {
 	}
 	slices.SortStableFunc(sc.order, func(a, b *part) int { return cmp.Compare(b.alive, a.alive) })
 	for _, p := range sc.order {
-		if sc.result.Cut {
-			return
-		}
 		if required := sc.operandsOf(p); required > 0 {
 			sc.best(p, len(sc.operands)-required)
 		}
@@ -212,9 +237,6 @@ func (sc *Scratch) best(p *part, optional int) {
 		}
 		sc.window.Base = base
 		sc.bestOfWindow(p, optional, least)
-		if sc.spent() {
-			return
-		}
 	}
 }
 
@@ -268,31 +290,15 @@ func (sc *Scratch) leave(end uint32) {
 	}
 }
 
-// finish puts the best in order and notes where they stand.
+// finish puts the best in order.
 func (sc *Scratch) finish() {
 	for _, c := range sc.found.sorted() {
-		sc.Best = append(sc.Best, top.Entry{Score: float64(c.score) * sc.unit, Tie: c.tie, Slot: c.slot})
-		sc.places = append(sc.places, place{slot: c.slot, score: c.score, part: c.part, doc: c.doc})
+		e := top.Entry{Score: float64(c.score&postings.SumMask) * sc.unit, Tie: c.tie, Slot: c.slot}
+		if c.score >= postings.One {
+			e.Score += whole
+		}
+		sc.Best = append(sc.Best, e)
+		sc.places = append(sc.places, place{slot: c.slot, score: c.score})
 	}
 	slices.SortFunc(sc.places, func(a, b place) int { return cmp.Compare(a.slot, b.slot) })
-}
-
-// Search finds the items that hold at least least of the words that are not optional, and scores them by all words. It leaves them in
-// the hits of sc. It returns how many words are not optional. [Index.Find] does the same for less where only the best are wanted.
-func (x *Index) Search(sc *Scratch, words []Word, least int) (required int) {
-	x.begin(sc)
-	f := &sc.result
-	f.Required = x.lookUp(sc, words)
-	f.Least = max(1, min(least, f.Required))
-	x.matchAll(sc)
-	return f.Required
-}
-
-// begin makes sc ready to gather hits.
-func (x *Index) begin(sc *Scratch) {
-	sc.reset()
-	sc.query, sc.result, sc.all, sc.unit, sc.threshold = Query{}, Found{Least: 1}, true, x.params.unit(), 0
-	if len(sc.cells) < x.size {
-		sc.cells = make([]uint32, x.size+x.size/8)
-	}
 }

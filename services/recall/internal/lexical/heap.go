@@ -11,8 +11,6 @@ type candidate struct {
 	score uint32
 	slot  catalogue.Slot
 	tie   uint64
-	part  *part
-	doc   uint32
 }
 
 // heap keeps the best candidates, the worst of them on top. It asks for ties only where scores are equal.

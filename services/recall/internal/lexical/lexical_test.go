@@ -15,7 +15,6 @@ import (
 	"github.com/haggle-commerce/haggle/libs/feature"
 	"github.com/haggle-commerce/haggle/libs/shop"
 	"github.com/haggle-commerce/haggle/services/recall/internal/catalogue"
-	"github.com/haggle-commerce/haggle/services/recall/internal/postings"
 	"github.com/haggle-commerce/haggle/services/recall/internal/top"
 )
 
@@ -65,8 +64,8 @@ func texts(it *shop.Item) [fieldCount][]string {
 }
 
 // naive scores every item by the formula in the package comment, word by word over its text, in the steps that [Params.quantise] and
-// scale allow.
-func naive(p Params, items map[catalogue.Slot]*shop.Item, words []Word, least int) map[catalogue.Slot]uint32 {
+// scale allow. Whole are the items that hold all words that are not optional.
+func naive(p Params, items map[catalogue.Slot]*shop.Item, words []Word, least int) (scores map[catalogue.Slot]uint32, whole catalogue.Bits) {
 	weights := func(it *shop.Item, holds func(string) bool) map[string]float32 {
 		found := map[string]float32{}
 		for f, words := range texts(it) {
@@ -84,7 +83,8 @@ func naive(p Params, items map[catalogue.Slot]*shop.Item, words []Word, least in
 		return found
 	}
 	required := 0
-	matched, scores := map[catalogue.Slot]int{}, map[catalogue.Slot]uint32{}
+	matched := map[catalogue.Slot]int{}
+	scores = map[catalogue.Slot]uint32{}
 	for _, w := range words {
 		stems := map[string]float32{w.Stem: 1}
 		for _, f := range w.Forms {
@@ -121,12 +121,15 @@ func naive(p Params, items map[catalogue.Slot]*shop.Item, words []Word, least in
 		}
 	}
 	least = max(1, min(least, required))
+	whole = whole.Grow(64)
 	for s := range scores {
 		if matched[s] < least {
 			delete(scores, s)
+		} else if matched[s] == required {
+			whole.Set(s)
 		}
 	}
-	return scores
+	return scores, whole
 }
 
 // tie is any order of slots that is not their own.
@@ -191,36 +194,14 @@ func drawWords(t *rapid.T) []Word {
 	return words
 }
 
-func TestSearchEqualsNaive(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		x, items := shuffle(t, 80)
-		var sc Scratch
-		for range 3 {
-			words, least := drawWords(t), rapid.IntRange(0, 4).Draw(t, "least")
-			x.Search(&sc, words, least)
-			got := map[catalogue.Slot]uint32{}
-			for _, s := range sc.Hits {
-				got[s] = sc.cells[s] & postings.SumMask
-			}
-			want := naive(Defaults(), items, words, least)
-			if diff := gocmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
-				t.Fatalf("Search(%+v, least %d) (-want +got):\n%s", words, least, diff)
-			}
-		}
-		if x.Count() != len(items) {
-			t.Fatalf("Count() = %d, want %d", x.Count(), len(items))
-		}
-	})
-}
-
 func TestFindEqualsNaive(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		x, items := shuffle(t, 80)
 		var sc Scratch
 		for range 4 {
 			q := Query{
-				Words: drawWords(t), Least: rapid.IntRange(0, 4).Draw(t, "least"), Limit: rapid.IntRange(0, 12).Draw(t, "limit"),
-				Count: rapid.Bool().Draw(t, "count"), Set: rapid.Bool().Draw(t, "set"),
+				Words: drawWords(t), Least: rapid.IntRange(0, 4).Draw(t, "least"), Limit: rapid.IntRange(0, 50).Draw(t, "limit"),
+				Count: rapid.Bool().Draw(t, "count"),
 			}
 			if rapid.Bool().Draw(t, "tied") {
 				q.Tie = tie
@@ -228,43 +209,75 @@ func TestFindEqualsNaive(t *testing.T) {
 			if rapid.Bool().Draw(t, "filtered") {
 				q.Within = catalogue.Bits{rapid.Uint64().Draw(t, "within")}
 			}
-			checkFind(t, x, &sc, &q, items)
+			if rapid.Bool().Draw(t, "narrowed") {
+				stay := rapid.Uint64().Draw(t, "stay")
+				q.Room = rapid.IntRange(0, 64).Draw(t, "room")
+				q.Narrow = func(found catalogue.Bits) catalogue.Bits {
+					if len(found)*64 < q.Room {
+						t.Fatalf("the set has room for %d, want %d", len(found)*64, q.Room)
+					}
+					return catalogue.Bits{stay}
+				}
+				checkFind(t, x, &sc, &q, items, stay)
+				continue
+			}
+			checkFind(t, x, &sc, &q, items, math.MaxUint64)
+		}
+		if x.Count() != len(items) {
+			t.Fatalf("Count() = %d, want %d", x.Count(), len(items))
 		}
 	})
 }
 
-// checkFind compares Find with the naive search.
-func checkFind(t *rapid.T, x *Index, sc *Scratch, q *Query, items map[catalogue.Slot]*shop.Item) {
+// checkFind compares Find with the naive search. Stay are the slots that narrowing leaves.
+func checkFind(t *rapid.T, x *Index, sc *Scratch, q *Query, items map[catalogue.Slot]*shop.Item, stay uint64) {
+	q.WholeFirst = (q.Count || q.Narrow != nil) && rapid.Bool().Draw(t, "whole first")
 	f := x.Find(sc, q)
-	all := naive(Defaults(), items, q.Words, q.Least)
+	all, complete := naive(Defaults(), items, q.Words, q.Least)
 	var want []top.Entry
-	set := catalogue.Bits(nil).Grow(x.Size())
+	set := catalogue.Bits(nil).Grow(max(x.Size(), q.Room))
 	for s, score := range all {
-		if q.Within == nil || q.Within.Has(s) {
-			e := top.Entry{Slot: s, Score: float64(score) * sc.unit, Tie: uint64(s)}
-			if q.Tie != nil {
-				e.Tie = q.Tie(s)
-			}
-			want = append(want, e)
-			set.Set(s)
+		if q.Within != nil && !q.Within.Has(s) {
+			continue
 		}
+		if set.Set(s); !(catalogue.Bits{stay}).Has(s) {
+			continue
+		}
+		e := top.Entry{Slot: s, Score: float64(score) * sc.unit, Tie: uint64(s)}
+		if q.WholeFirst && f.Least < f.Required && complete.Has(s) {
+			e.Score += whole
+		}
+		if q.Tie != nil {
+			e.Tie = q.Tie(s)
+		}
+		want = append(want, e)
 	}
 	slices.SortFunc(want, top.Compare)
-	if f.Exact && f.Total != len(want) || !f.Exact && (q.Count || q.Set) {
+	if f.Exact && f.Total != len(want) || !f.Exact && (q.Count || q.Narrow != nil) {
 		t.Fatalf("Find(%+v) found %d, exact %v, want %d", q, f.Total, f.Exact, len(want))
 	}
 	want = want[:min(len(want), q.Limit)]
 	if diff := gocmp.Diff(want, sc.Best, cmpopts.EquateEmpty()); diff != "" {
 		t.Fatalf("Find(%+v) (-want +got):\n%s", q, diff)
 	}
-	if q.Set && !slices.Equal(sc.Set, set) {
+	if q.Narrow != nil && !slices.Equal(sc.Set, set) {
 		t.Fatalf("Find(%+v) set %x, want %x", q, sc.Set, set)
 	}
 	for _, e := range want {
-		if got := sc.Score(e.Slot); got != float32(e.Score) {
+		if got := sc.Score(e.Slot); got != float32(float64(all[e.Slot])*sc.unit) {
 			t.Fatalf("Score(%d) = %v, want %v", e.Slot, got, e.Score)
 		}
 	}
+}
+
+// find returns the items that hold at least least of the words, in the order of their slots.
+func find(x *Index, sc *Scratch, words []Word, least int) (found []catalogue.Slot) {
+	x.Find(sc, &Query{Words: words, Least: least, Limit: 100, Count: true})
+	for _, e := range sc.Best {
+		found = append(found, e.Slot)
+	}
+	slices.Sort(found)
+	return found
 }
 
 // TestScoreIsThatOfTheFormula bounds what the steps of weights and factors cost.
@@ -275,7 +288,7 @@ func TestScoreIsThatOfTheFormula(t *testing.T) {
 	}
 	x.Put(50, analyser.Analyse(&shop.Item{Title: "a rare shoe", Description: "for a walk"}))
 	var sc Scratch
-	x.Search(&sc, Words("rare walk"), 2)
+	find(x, &sc, Words("rare walk"), 2)
 	score := func(field Field, length float64) float64 {
 		fp := Defaults().Fields[field]
 		w := float64(fp.Weight) / (1 - float64(fp.B) + float64(fp.B)*length/float64(fp.Pivot))
@@ -447,17 +460,18 @@ func TestLike(t *testing.T) {
 		x.Put(catalogue.Slot(i), analyser.Analyse(&shop.Item{Title: title}))
 	}
 	var sc Scratch
-	x.Like(&sc, 0)
-	slices.SortFunc(sc.Hits, func(a, b catalogue.Slot) int { return int(math.Copysign(1, float64(sc.Score(b)-sc.Score(a)))) })
-	if len(sc.Hits) < 2 || sc.Hits[0] != 1 || slices.Contains(sc.Hits, 0) || slices.Contains(sc.Hits, 3) {
-		t.Errorf("Like(0) = %v, want 1 first, without 0 and 3", sc.Hits)
+	x.Like(&sc, 0, Query{Limit: 3})
+	if len(sc.Best) != 3 || sc.Best[0].Slot != 1 || slices.ContainsFunc(sc.Best, func(e top.Entry) bool { return e.Slot == 0 || e.Slot == 3 }) {
+		t.Errorf("Like(0) = %v, want 1 first, without 0 and 3", sc.Best)
 	}
-	x.Like(&sc, 99)
-	if len(sc.Hits) != 0 {
-		t.Errorf("Like of an unknown item = %v", sc.Hits)
+	if x.Like(&sc, 0, Query{Limit: 3, Within: catalogue.Bits{1<<2 | 1<<3}}); len(sc.Best) != 1 || sc.Best[0].Slot != 2 {
+		t.Errorf("Like(0) within 2 and 3 = %v", sc.Best)
 	}
-	if x.Search(&sc, Words("hose"), 1); len(sc.Hits) != 2 {
-		t.Errorf("Search after Like = %v", sc.Hits)
+	if x.Like(&sc, 99, Query{Limit: 3}); len(sc.Best) != 0 {
+		t.Errorf("Like of an unknown item = %v", sc.Best)
+	}
+	if hits := find(x, &sc, Words("hose"), 1); len(hits) != 2 {
+		t.Errorf("hose finds %v", hits)
 	}
 }
 
@@ -508,8 +522,7 @@ func BenchmarkSearch(b *testing.B) {
 				i, hits := 0, 0
 				b.ReportAllocs()
 				for b.Loop() {
-					x.Search(&sc, parsed[i%len(parsed)], least)
-					hits += len(sc.Hits)
+					hits += x.Find(&sc, &Query{Words: parsed[i%len(parsed)], Least: least, Limit: 200, Count: true}).Total
 					i++
 				}
 				b.ReportMetric(float64(hits)/float64(i), "hits")
@@ -532,7 +545,7 @@ func BenchmarkLike(b *testing.B) {
 	i := 0
 	b.ReportAllocs()
 	for b.Loop() {
-		x.Like(&sc, catalogue.Slot(i%20_000))
+		x.Like(&sc, catalogue.Slot(i%20_000), Query{Limit: 100})
 		i++
 	}
 }
@@ -559,15 +572,14 @@ func TestFurtherStemsStandForTheWord(t *testing.T) {
 	}
 	var sc Scratch
 	words := []Word{{Text: "tv", Stem: "tv", Forms: []Form{{"television", 1}, {"tv", 1}, {"telly", 1}, {"television", 1}}}, {Text: "stand", Stem: "stand"}}
-	if required := x.Search(&sc, words, 2); required != 2 {
-		t.Errorf("%d words are required, want 2", required)
+	if f := x.Find(&sc, &Query{Words: words, Least: 2}); f.Required != 2 {
+		t.Errorf("%d words are required, want 2", f.Required)
 	}
-	slices.Sort(sc.Hits)
-	if !slices.Equal(sc.Hits, []catalogue.Slot{0, 1, 2}) {
-		t.Errorf("hits %v, want all that hold either word", sc.Hits)
+	if hits := find(x, &sc, words, 2); !slices.Equal(hits, []catalogue.Slot{0, 1, 2}) {
+		t.Errorf("hits %v, want all that hold either word", hits)
 	}
-	if sc.Matched(2) != 2 {
-		t.Errorf("an item with both forms matches %d words, want 2", sc.Matched(2))
+	if hits := find(x, &sc, words, 3); !slices.Equal(hits, []catalogue.Slot{0, 1, 2}) {
+		t.Errorf("hits %v: more words than there are cannot be asked for", hits)
 	}
 	if !x.Known(Word{Stem: "telly", Forms: []Form{{"tv", 1}}}) || x.Known(Word{Stem: "telly"}) {
 		t.Error("a word is known by any of its stems")
@@ -579,8 +591,8 @@ func TestTitlesAreStemmedByTheirLanguage(t *testing.T) {
 	x.Put(0, analyser.Analyse(&shop.Item{Title: "Rain jacket", Titles: map[string]string{"de-AT": "Wasserdichte Jacken"}}))
 	var sc Scratch
 	for _, word := range []Word{{Stem: "jack"}, {Stem: "wasserdicht"}, {Stem: feature.Stem("jacken")}} {
-		if x.Search(&sc, []Word{word}, 1); len(sc.Hits) != 1 {
-			t.Errorf("%q finds %v", word.Stem, sc.Hits)
+		if hits := find(x, &sc, []Word{word}, 1); len(hits) != 1 {
+			t.Errorf("%q finds %v", word.Stem, hits)
 		}
 	}
 }
@@ -601,10 +613,10 @@ func TestRestoredIndexFindsTheSame(t *testing.T) {
 	}
 	for _, query := range []string{"jacket", "red shoe", "hose", "winter"} {
 		var before, after Scratch
-		x.Search(&before, Words(query), 1)
-		restored.Search(&after, Words(query), 1)
-		if !slices.Equal(before.Hits, after.Hits) {
-			t.Errorf("%q finds %v, restored %v", query, before.Hits, after.Hits)
+		find(x, &before, Words(query), 1)
+		find(restored, &after, Words(query), 1)
+		if !slices.Equal(before.Best, after.Best) {
+			t.Errorf("%q finds %v, restored %v", query, before.Best, after.Best)
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/haggle-commerce/haggle/services/recall/internal/catalogue"
 	"github.com/haggle-commerce/haggle/services/recall/internal/postings"
+	"github.com/haggle-commerce/haggle/services/recall/internal/top"
 )
 
 // Limits on [Index.Like]: how many words of the item are looked for, and how many postings are read.
@@ -14,12 +15,21 @@ const (
 	likePostings = 2000
 )
 
-// Like finds the items whose words are most like those of item s, s itself left out, and scores them. It leaves them in the hits of sc.
-func (x *Index) Like(sc *Scratch, s catalogue.Slot) {
-	x.begin(sc)
+// Like finds the items of q whose words are most like those of item s, s itself left out; what q says of words is not looked at. The
+// best are left in sc.
+func (x *Index) Like(sc *Scratch, s catalogue.Slot, q Query) {
+	q.Words, q.Least = x.telling(s), 1
+	q.Limit++
+	x.Find(sc, &q)
+	sc.Best = slices.DeleteFunc(sc.Best, func(e top.Entry) bool { return e.Slot == s })
+	sc.Best = sc.Best[:min(len(sc.Best), q.Limit-1)]
+}
+
+// telling returns the words of item s that say most about it.
+func (x *Index) telling(s catalogue.Slot) (words []Word) {
 	p, doc := x.find(s)
 	if p == nil {
-		return
+		return nil
 	}
 	type telling struct {
 		stem     string
@@ -47,7 +57,6 @@ func (x *Index) Like(sc *Scratch, s catalogue.Slot) {
 		return cmp.Or(cmp.Compare(b.weight, a.weight), cmp.Compare(a.stem, b.stem))
 	})
 	room := likePostings
-	var words []Word
 	for i, t := range best[:min(len(best), likeTerms)] {
 		if t.postings > room && i > 0 {
 			continue
@@ -55,10 +64,5 @@ func (x *Index) Like(sc *Scratch, s catalogue.Slot) {
 		room -= t.postings
 		words = append(words, Word{Stem: t.stem})
 	}
-	x.lookUp(sc, words)
-	x.matchAll(sc)
-	if i := slices.Index(sc.Hits, s); i >= 0 {
-		sc.cells[s] = 0
-		sc.Hits = slices.Delete(sc.Hits, i, i+1)
-	}
+	return words
 }

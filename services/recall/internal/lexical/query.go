@@ -19,13 +19,18 @@ type Query struct {
 	Limit int
 	// Within are the items that may be found; nil means all.
 	Within catalogue.Bits
+	// Narrow is given all items found, in a set of Room slots or more, and returns those that stay; they alone are counted and are
+	// among the best. It is for what is dear to know of every item; nil lets all stay.
+	Narrow func(found catalogue.Bits) catalogue.Bits
+	Room   int
 	// Tie orders items of equal score, the lower first; nil orders them by slot.
 	Tie func(catalogue.Slot) uint64
-	// Count asks for the exact number of items found, Set for the items themselves. A search that is asked for neither passes over
-	// what cannot be among the best.
-	Count, Set bool
-	// Budget is how many postings may be read, 0 for any number. What is found then depends on how the index is cut into parts.
-	Budget int
+	// Count asks for the exact number of items found. A search that is asked for neither that nor to narrow passes over what cannot be
+	// among the best.
+	Count bool
+	// WholeFirst puts the items that hold all words that are not optional before all others, where fewer are enough. It goes with Count
+	// or Narrow.
+	WholeFirst bool
 }
 
 // Found is what a search says of its result; the items stand in the [Scratch].
@@ -35,65 +40,50 @@ type Found struct {
 	// Total is how many items were found: exactly when Exact, else those that were looked at.
 	Total int
 	Exact bool
-	// Counts are how many of the items hold how many of the words, where items were asked for by Count or Set; nothing when Total was
-	// known without that.
+	// Counts are how many items hold how many of the words that are not optional, where the search looked at all of them: always for
+	// a Least above 1, for 1 when the number was asked for and took looking.
 	Counts [MaxWords + 1]int
-	// Postings is how many postings were read. Cut says that the budget ended before the search did.
+	// Postings is how many postings were read.
 	Postings int
-	Cut      bool
 }
+
+// whole is what an item that holds all words has above the others when those come first: more than any score.
+const whole = 100
 
 // Scratch is the memory that one search needs. One reader uses it at a time. The zero value is ready.
 type Scratch struct {
-	// Best are the best items of the last [Index.Find], best first, Set all of them if that was asked for.
+	// Best are the best items of the last search, best first; Set all that were found, before they were narrowed, if they were.
 	Best []top.Entry
 	Set  catalogue.Bits
-	// Hits are the items found by the last [Index.Search] or [Index.Like], in no order.
-	Hits []catalogue.Slot
-	// cells say of each slot, for Search and Like, the score in the form of a window.
-	cells []uint32
-	unit  float64
 
+	unit      float64
 	words     []asked
 	forms     []form
 	operands  []operand
 	prefixes  []uint32
 	found     heap
 	places    []place
+	hits      []hit
 	window    postings.Window
 	union     postings.Window
 	order     []*part
 	query     Query
 	result    Found
 	threshold uint32
-	// all says that hits are gathered in cells instead of the heap.
-	all bool
 }
 
-// Score returns what the last search gave item s, 0 when it was not touched: of Search and Like any of the hits, of Find one of the
-// best.
+// hit is an item that was found, before it is known whether it stays, with its score in the form of a window.
+type hit struct {
+	slot  catalogue.Slot
+	score uint32
+}
+
+// Score returns what the last search gave item s, one of the best; 0 for others.
 func (sc *Scratch) Score(s catalogue.Slot) float32 {
-	if sc.all {
-		if int(s) >= len(sc.cells) {
-			return 0
-		}
-		return float32(float64(sc.cells[s]&postings.SumMask) * sc.unit)
-	}
 	if i, ok := sc.placeOf(s); ok {
-		return float32(float64(sc.places[i].score) * sc.unit)
+		return float32(float64(sc.places[i].score&postings.SumMask) * sc.unit)
 	}
 	return 0
-}
-
-// Matched returns how many of the words that are not optional item s holds, one of the hits of the last [Index.Search].
-func (sc *Scratch) Matched(s catalogue.Slot) int { return int(sc.cells[s] >> postings.SumBits) }
-
-// reset forgets the last search.
-func (sc *Scratch) reset() {
-	for _, s := range sc.Hits {
-		sc.cells[s] = 0
-	}
-	sc.Hits, sc.Best, sc.places, sc.Set = sc.Hits[:0], sc.Best[:0], sc.places[:0], sc.Set[:0]
 }
 
 // asked is one word of a query, looked up.
@@ -297,12 +287,10 @@ func (o *operand) localBound(end uint32) {
 	}
 }
 
-// place is where one of the best items stands.
+// place is one of the best items, by slot, with its score as the heap has it.
 type place struct {
 	slot  catalogue.Slot
 	score uint32
-	part  *part
-	doc   uint32
 }
 
 // placeOf finds the place of an item among the best.
