@@ -107,6 +107,7 @@ func protocols() []measurement {
 // parts are the subcommands of speed.
 func parts() []measurement {
 	return []measurement{
+		lexicalSpeed,
 		vectorSpeed,
 		engineSpeed,
 		sessionPart(),

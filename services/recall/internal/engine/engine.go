@@ -140,6 +140,7 @@ func (e *Engine) apply(changes []Change, documents []*lexical.Document) {
 			continue
 		}
 		s := e.catalogue.Put(change.Item)
+		documents[i].Order(e.catalogue.Tie(s))
 		if e.words.Put(s, documents[i]) {
 			e.setPhrases(s, change.Item)
 		}

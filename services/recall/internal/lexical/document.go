@@ -18,6 +18,8 @@ type Document struct {
 	lengths [fieldCount]int
 	// fingerprint tells apart texts that differ.
 	fingerprint uint64
+	// tie is the leading byte of what [Document.Order] was given.
+	tie byte
 }
 
 // occurrence is a word of a document.
@@ -72,6 +74,10 @@ func (d *Document) count(f Field, stem, surface string) uint32 {
 // Print sets the fingerprint by which [Index.Put] knows a text that did not change. It has to differ where texts, or the ways in
 // which they were taken apart, differ, and must not depend on the process: it is kept in snapshots.
 func (d *Document) Print(fingerprint uint64) { d.fingerprint = fingerprint }
+
+// Order says where the item stands among those of equal score: the lower tie comes first. It belongs to the item and not to its text,
+// and is what [Query.Tie] gives. Only the leading byte is kept, so that most ties are settled without asking for the whole.
+func (d *Document) Order(tie uint64) { d.tie = byte(tie >> 56) }
 
 // Length returns how many words field f has.
 func (d *Document) Length(f Field) int { return d.lengths[f] }

@@ -60,25 +60,30 @@ func (sc *Scratch) findBest(x *Index) {
 
 // narrow takes the hits that stay into the result.
 func (sc *Scratch) narrow() {
-	stay := sc.query.Narrow(sc.Set)
-	for _, h := range sc.hits {
-		if stay.Has(h.slot) {
-			sc.result.Total++
-			sc.result.Counts[h.score>>postings.SumBits]++
-			sc.offer(h.slot, h.score)
+	stay, least := sc.query.Narrow(sc.Set), sc.found.least()
+	for i := range sc.hits {
+		h := &sc.hits[i]
+		if !stay.Has(h.slot) {
+			continue
+		}
+		sc.result.Total++
+		sc.result.Counts[h.score>>postings.SumBits]++
+		if key := keyOf(sc.placed(h.score), h.tie); key >= least {
+			sc.entering = append(sc.entering[:0], candidate{key: key, slot: h.slot})
+			sc.found.lookUp(sc.entering)
+			least = sc.found.offer(&sc.entering[0])
 		}
 	}
+	sc.entering = sc.entering[:0]
 }
 
-// offer makes an item with the score of a window a candidate.
-func (sc *Scratch) offer(s catalogue.Slot, score uint32) {
-	key := score & postings.SumMask
+// placed returns the score of a window as it counts among the candidates: without the number of words, but with a bit above all scores
+// for an item that holds all of them, when those come first.
+func (sc *Scratch) placed(score uint32) uint32 {
 	if sc.query.WholeFirst && int(score>>postings.SumBits) == sc.result.Required {
-		key |= postings.One
+		return score&postings.SumMask | postings.One
 	}
-	if key >= sc.found.least() {
-		sc.found.offer(candidate{score: key, slot: s})
-	}
+	return score & postings.SumMask
 }
 
 // known reports whether the number of items found is known beforehand: those of one word of one form.
@@ -167,35 +172,53 @@ func (sc *Scratch) match(p *part, required int) {
 
 // emit takes what is in the window with a score of at least least into the result, and empties the window.
 func (sc *Scratch) emit(p *part, least uint32) {
-	q := &sc.query
-	dead, within, all := p.dead, q.Within, q.Narrow != nil
+	q, ties, enter := &sc.query, p.ties(), sc.found.least()
 	for i := range sc.window.Len() {
 		doc, score := sc.window.At(i)
-		if score < least || dead.Has(catalogue.Slot(doc)) {
+		if score < least || p.dead.Has(catalogue.Slot(doc)) {
 			continue
 		}
-		if within == nil && !all {
-			sc.result.Total++
-			sc.result.Counts[score>>postings.SumBits]++
-			if score&postings.SumMask >= sc.found.least() || q.WholeFirst {
-				sc.offer(p.slot(doc), score)
-			}
+		if q.Within != nil && !q.Within.Has(p.slot(doc)) {
 			continue
 		}
-		s := p.slot(doc)
-		if within != nil && !within.Has(s) {
-			continue
-		}
-		if all {
-			sc.hits = append(sc.hits, hit{s, score})
+		if q.Narrow != nil {
+			s := p.slot(doc)
+			sc.hits = append(sc.hits, hit{s, score, ties[doc]})
 			sc.Set.Set(s)
 			continue
 		}
 		sc.result.Total++
 		sc.result.Counts[score>>postings.SumBits]++
-		sc.offer(s, score)
+		if key := keyOf(sc.placed(score), ties[doc]); key >= enter {
+			sc.entering = append(sc.entering, candidate{key: key, slot: catalogue.Slot(doc)})
+			if len(sc.entering) == atOnce {
+				enter = sc.enter(p)
+			}
+		}
 	}
+	sc.enter(p)
 	sc.window.Clear()
+}
+
+// atOnce is how many candidates are looked up together.
+const atOnce = 64
+
+// enter offers the candidates of a part, by their documents, to the heap, and returns its least. Slots and ties lie far apart in memory:
+// looked up one behind the other, without a branch that hangs on them in between, they are fetched at the same time.
+func (sc *Scratch) enter(p *part) uint64 {
+	for i := range sc.entering {
+		c := &sc.entering[i]
+		c.slot = p.slot(uint32(c.slot))
+	}
+	sc.found.lookUp(sc.entering)
+	least := sc.found.least()
+	for i := range sc.entering {
+		if c := &sc.entering[i]; c.key >= least {
+			least = sc.found.offer(c)
+		}
+	}
+	sc.entering = sc.entering[:0]
+	return least
 }
 
 // bestOfAny finds the best items that hold any word, in the largest parts first, so that the threshold rises early.
@@ -220,7 +243,7 @@ func (sc *Scratch) best(p *part, optional int) {
 	ops := sc.operands
 	for {
 		// An item that holds none of the essential words cannot enter, so these alone say where the next window lies.
-		least := max(sc.threshold, sc.found.least())
+		least := max(sc.threshold, uint32(sc.found.least()>>tieBits))
 		essential, sum := 0, uint32(0)
 		for essential < len(ops) && sum+ops[essential].bound < least {
 			sum += ops[essential].bound
@@ -292,13 +315,15 @@ func (sc *Scratch) leave(end uint32) {
 
 // finish puts the best in order.
 func (sc *Scratch) finish() {
-	for _, c := range sc.found.sorted() {
-		e := top.Entry{Score: float64(c.score&postings.SumMask) * sc.unit, Tie: c.tie, Slot: c.slot}
-		if c.score >= postings.One {
+	best := sc.found.sorted()
+	for i := range best {
+		c := &best[i]
+		e := top.Entry{Score: float64(c.score()) * sc.unit, Tie: c.tie, Slot: c.slot}
+		if c.first() {
 			e.Score += whole
 		}
 		sc.Best = append(sc.Best, e)
-		sc.places = append(sc.places, place{slot: c.slot, score: c.score})
+		sc.places = append(sc.places, place{slot: c.slot, score: c.score()})
 	}
 	slices.SortFunc(sc.places, func(a, b place) int { return cmp.Compare(a.slot, b.slot) })
 }

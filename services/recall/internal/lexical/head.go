@@ -35,6 +35,7 @@ type head struct {
 	byLetter map[rune][]uint32
 	slots    []catalogue.Slot
 	prints   []uint64
+	ties     []byte
 	ends     []uint32
 	streams  []byte
 	// at finds the document of a slot that is not dead.
@@ -62,6 +63,7 @@ func (h *head) put(s catalogue.Slot, d *Document, p *Params) {
 	}
 	h.streams = d.appendStream(h.streams, h.numbers)
 	h.slots, h.prints, h.ends = append(h.slots, s), append(h.prints, d.fingerprint), append(h.ends, uint32(len(h.streams)))
+	h.ties = append(h.ties, d.tie)
 	h.at[s] = uint32(doc)
 }
 
@@ -143,6 +145,7 @@ var _ segment.Source = &sealed{}
 func (s *sealed) Docs() int                      { return len(s.slots) }
 func (s *sealed) Slot(doc uint32) catalogue.Slot { return s.slots[doc] }
 func (s *sealed) Fingerprint(doc uint32) uint64  { return s.prints[doc] }
+func (s *sealed) Ties() []byte                   { return s.ties }
 func (s *sealed) Stream(doc uint32) []byte       { return s.stream(doc) }
 func (s *sealed) Coded(code uint64) uint32       { return s.places[code-segment.FirstWord] }
 func (s *sealed) Terms() int                     { return len(s.sorted) }

@@ -1,19 +1,34 @@
 package lexical
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/haggle-commerce/haggle/services/recall/internal/catalogue"
+	"github.com/haggle-commerce/haggle/services/recall/internal/postings"
 )
 
 // candidate is an item that may be among the best.
 type candidate struct {
-	score uint32
-	slot  catalogue.Slot
-	tie   uint64
+	// key is the score and below it the leading byte of the tie, upside down: the higher the better.
+	key  uint64
+	tie  uint64
+	slot catalogue.Slot
 }
 
-// heap keeps the best candidates, the worst of them on top. It asks for ties only where scores are equal.
+// tieBits is how much of a tie is in a key.
+const tieBits = 8
+
+// keyOf makes a key of a score, postings.One added for an item that is to stand before all without it, and the leading byte of its tie.
+func keyOf(score uint32, tie byte) uint64 { return uint64(score)<<tieBits | uint64(^tie) }
+
+// score returns the score in a candidate's key.
+func (c *candidate) score() uint32 { return uint32(c.key>>tieBits) & postings.SumMask }
+
+// first reports whether the candidate is to stand before all without that.
+func (c *candidate) first() bool { return c.key >= postings.One<<tieBits }
+
+// heap keeps the best candidates, the worst of them on top. It asks for whole ties only where keys are equal.
 type heap struct {
 	entries []candidate
 	limit   int
@@ -24,42 +39,50 @@ func (h *heap) reset(limit int, tie func(catalogue.Slot) uint64) {
 	h.entries, h.limit, h.tie = h.entries[:0], limit, tie
 }
 
-// least returns the score below which nothing enters.
-func (h *heap) least() uint32 {
-	if len(h.entries) < h.limit || h.limit == 0 {
+// least returns the key below which nothing enters.
+func (h *heap) least() uint64 {
+	switch {
+	case h.limit == 0:
+		return 1 << 63
+	case len(h.entries) < h.limit:
 		return 0
 	}
-	return h.entries[0].score
+	return h.entries[0].key
 }
 
 func better(a, b *candidate) bool {
-	return a.score > b.score || (a.score == b.score && a.tie < b.tie)
+	return a.key > b.key || (a.key == b.key && a.tie < b.tie)
 }
 
-func (h *heap) offer(c candidate) {
-	full := len(h.entries) == h.limit
-	if full && (h.limit == 0 || c.score < h.entries[0].score) {
-		return
+// lookUp sets the ties of candidates.
+func (h *heap) lookUp(candidates []candidate) {
+	for i := range candidates {
+		c := &candidates[i]
+		if c.tie = uint64(c.slot); h.tie != nil {
+			c.tie = h.tie(c.slot)
+		}
 	}
-	if c.tie = uint64(c.slot); h.tie != nil {
-		c.tie = h.tie(c.slot)
-	}
-	if full {
-		if better(&c, &h.entries[0]) {
-			h.entries[0] = c
+}
+
+// offer keeps a candidate whose key is not below least, and whose tie is known, if it is among the best so far. It returns the new least.
+func (h *heap) offer(c *candidate) uint64 {
+	if len(h.entries) == h.limit {
+		if better(c, &h.entries[0]) {
+			h.entries[0] = *c
 			h.sink()
 		}
-		return
+		return h.least()
 	}
-	h.entries = append(h.entries, c)
+	h.entries = append(h.entries, *c)
 	for i := len(h.entries) - 1; i > 0; {
 		parent := (i - 1) / 2
 		if !better(&h.entries[parent], &h.entries[i]) {
-			return
+			break
 		}
 		h.entries[parent], h.entries[i] = h.entries[i], h.entries[parent]
 		i = parent
 	}
+	return h.least()
 }
 
 func (h *heap) sink() {
@@ -82,13 +105,7 @@ func (h *heap) sink() {
 // sorted returns the candidates, best first, in the heap's memory.
 func (h *heap) sorted() []candidate {
 	slices.SortFunc(h.entries, func(a, b candidate) int {
-		switch {
-		case better(&a, &b):
-			return -1
-		case better(&b, &a):
-			return 1
-		}
-		return 0
+		return cmp.Or(cmp.Compare(b.key, a.key), cmp.Compare(a.tie, b.tie))
 	})
 	return h.entries
 }

@@ -59,6 +59,15 @@ func (x *Index) Terms() int {
 	return n
 }
 
+// Parts returns how many heads and segments there are. A search goes through each.
+func (x *Index) Parts() int {
+	n := 0
+	for range x.all {
+		n++
+	}
+	return n
+}
+
 // Size returns a number above every slot that was ever put.
 func (x *Index) Size() int { return x.size }
 

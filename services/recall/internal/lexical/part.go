@@ -63,6 +63,14 @@ func (p *part) print(doc uint32) uint64 {
 	return p.segment.Fingerprint(doc)
 }
 
+// ties is the leading byte of the tie of each document.
+func (p *part) ties() []byte {
+	if p.head != nil {
+		return p.head.ties
+	}
+	return p.segment.Ties()
+}
+
 // find returns the living document of a slot.
 func (p *part) find(s catalogue.Slot) (doc uint32, ok bool) {
 	if p.head != nil {

@@ -23,7 +23,7 @@ type Query struct {
 	// among the best. It is for what is dear to know of every item; nil lets all stay.
 	Narrow func(found catalogue.Bits) catalogue.Bits
 	Room   int
-	// Tie orders items of equal score, the lower first; nil orders them by slot.
+	// Tie orders items of equal score, the lower first: what [Document.Order] was given. Nil orders those of equal leading byte by slot.
 	Tie func(catalogue.Slot) uint64
 	// Count asks for the exact number of items found. A search that is asked for neither that nor to narrow passes over what cannot be
 	// among the best.
@@ -64,6 +64,7 @@ type Scratch struct {
 	found     heap
 	places    []place
 	hits      []hit
+	entering  []candidate
 	window    postings.Window
 	union     postings.Window
 	order     []*part
@@ -76,12 +77,13 @@ type Scratch struct {
 type hit struct {
 	slot  catalogue.Slot
 	score uint32
+	tie   byte
 }
 
 // Score returns what the last search gave item s, one of the best; 0 for others.
 func (sc *Scratch) Score(s catalogue.Slot) float32 {
 	if i, ok := sc.placeOf(s); ok {
-		return float32(float64(sc.places[i].score&postings.SumMask) * sc.unit)
+		return float32(float64(sc.places[i].score) * sc.unit)
 	}
 	return 0
 }
@@ -287,7 +289,7 @@ func (o *operand) localBound(end uint32) {
 	}
 }
 
-// place is one of the best items, by slot, with its score as the heap has it.
+// place is one of the best items, by slot, with its score as the window has it.
 type place struct {
 	slot  catalogue.Slot
 	score uint32

@@ -118,16 +118,7 @@ func (c *Cursor) search(doc uint32) int {
 	if doc <= c.base {
 		return c.pos
 	}
-	d := doc - c.base
-	low, high := c.pos, c.n
-	for low < high {
-		if mid := (low + high) / 2; distance(c.docs, c.width, mid) < d {
-			low = mid + 1
-		} else {
-			high = mid
-		}
-	}
-	return low
+	return lower(c.docs, c.width, c.pos, c.n, doc-c.base)
 }
 
 // Weight returns the weight of a document that was not read yet, 0 when the list does not have it. The cursor stays.
@@ -154,19 +145,37 @@ func (c *Cursor) Weight(doc uint32) uint8 {
 
 // find returns the weight at the distance d of one block, or 0.
 func find(docs, weights []byte, width uint8, d uint32, n int) uint8 {
-	low, high := 0, n
-	for low < high {
-		if mid := int(uint(low+high) / 2); distance(docs, width, mid) < d {
-			low = mid + 1
-		} else {
-			high = mid
-		}
-	}
-	if low < n && distance(docs, width, low) == d {
-		return weights[low]
+	if at := lower(docs, width, 0, n, d); at < n && distance(docs, width, at) == d {
+		return weights[at]
 	}
 	return 0
 }
+
+// lower returns the first place from begin on and before end whose distance is not below d, or end. Which half a place is in nobody can
+// foresee: so there is no branch on it.
+func lower(docs []byte, width uint8, begin, end int, d uint32) int {
+	n, at := uint(end-begin), uint(begin)
+	if n == 0 {
+		return end
+	}
+	if width == 2 {
+		for n > 1 {
+			half := n / 2
+			at += half & below(uint32(binary.LittleEndian.Uint16(docs[2*(at+half)-2:])), d)
+			n -= half
+		}
+	} else {
+		for n > 1 {
+			half := n / 2
+			at += half & below(distance(docs, width, int(at+half-1)), d)
+			n -= half
+		}
+	}
+	return int(at + 1&below(distance(docs, width, int(at)), d))
+}
+
+// below is all ones when a is below b, else 0.
+func below(a, b uint32) uint { return uint((int64(a) - int64(b)) >> 63) }
 
 // Bound returns the greatest weight of what was not read below end, or more, and how many postings that is about; 0 and 0 when
 // there are none.

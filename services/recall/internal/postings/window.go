@@ -1,7 +1,7 @@
 package postings
 
 // Size is how many documents a window has: their scores fill the first cache of a core.
-const Size = 8192
+const Size = 16384
 
 // The form of a score: how many of the words that count were found in the upper bits, and the sum of weights times factors below.
 const (

@@ -24,6 +24,8 @@ type Source interface {
 	Docs() int
 	Slot(doc uint32) catalogue.Slot
 	Fingerprint(doc uint32) uint64
+	// Ties is a byte a document, see [Segment.Ties].
+	Ties() []byte
 	// Stream is the words of a document. Coded turns a code, FirstWord or above, into the number of its stem.
 	Stream(doc uint32) []byte
 	Coded(code uint64) uint32
@@ -235,17 +237,19 @@ func (b *builder) rank() {
 	}
 }
 
-// joinDocs writes slots, fingerprints and streams.
+// joinDocs writes slots, fingerprints, ties and streams.
 func (b *builder) joinDocs() {
 	size := len(b.docs)
 	b.out[slots] = make([]byte, 0, 4*size)
 	b.out[fingerprints] = make([]byte, 0, 8*size)
 	b.out[streamEnds] = make([]byte, 0, 4*size)
+	b.out[ties] = make([]byte, 0, size)
 	for _, d := range b.docs {
 		part, doc := b.origin(d)
 		p := &b.parts[part]
 		b.out[slots] = binary.LittleEndian.AppendUint32(b.out[slots], uint32(d>>32))
 		b.out[fingerprints] = binary.LittleEndian.AppendUint64(b.out[fingerprints], p.Fingerprint(doc))
+		b.out[ties] = append(b.out[ties], p.Ties()[doc])
 		for stream := p.Stream(doc); len(stream) > 0; {
 			code, n := binary.Uvarint(stream)
 			stream = stream[n:]

@@ -56,7 +56,7 @@ func lay(b []byte) (*Segment, error) {
 		s.parts[i] = b[at : at+size : at+size]
 		at += size
 	}
-	want := [sections]uint64{slots: 4 * docs, fingerprints: 8 * docs, streamEnds: 4 * docs, textEnds: 4 * terms, listStarts: 4 * terms, ranks: 4 * terms, byRank: 4 * terms}
+	want := [sections]uint64{slots: 4 * docs, fingerprints: 8 * docs, ties: docs, streamEnds: 4 * docs, textEnds: 4 * terms, listStarts: 4 * terms, ranks: 4 * terms, byRank: 4 * terms}
 	for i, size := range want {
 		if size > 0 && uint64(len(s.parts[i])) != size {
 			return nil, fmt.Errorf("%w: section %d has %d bytes, want %d", ErrCorrupt, i, len(s.parts[i]), size)

@@ -87,6 +87,9 @@ func (s *Segment) Fingerprint(doc uint32) uint64 {
 	return binary.LittleEndian.Uint64(s.parts[fingerprints][8*doc:])
 }
 
+// Ties returns the leading byte of the tie of each document: of items of equal score the lower comes first.
+func (s *Segment) Ties() []byte { return s.parts[ties] }
+
 // Stream returns the words of a document as varints, in order; see [Gap] for what they mean.
 func (s *Segment) Stream(doc uint32) []byte {
 	begin := uint32(0)
@@ -197,6 +200,7 @@ func (s *Segment) Second(r rune, yield func(term uint32) bool) {
 const (
 	slots        = iota // 4 bytes a document, rising
 	fingerprints        // 8 bytes a document
+	ties                // a byte a document
 	streamEnds          // 4 bytes a document: where its stream ends
 	streams             // varints
 	textEnds            // 4 bytes a term: where its text ends
@@ -231,7 +235,7 @@ func (s *Segment) Spread() Spread {
 		n[i] = len(s.parts[i])
 	}
 	return Spread{
-		Documents:  n[slots] + n[fingerprints],
+		Documents:  n[slots] + n[fingerprints] + n[ties],
 		Text:       n[streamEnds] + n[streams],
 		Dictionary: n[textEnds] + n[texts] + n[ranks] + n[byRank] + n[seconds] + n[dictionary],
 		Postings:   n[listStarts] + n[lists],

@@ -41,8 +41,15 @@ func gather(texts map[catalogue.Slot][]string) *gathered {
 func (g *gathered) Docs() int                      { return len(g.slots) }
 func (g *gathered) Slot(doc uint32) catalogue.Slot { return g.slots[doc] }
 func (g *gathered) Fingerprint(doc uint32) uint64  { return uint64(g.slots[doc]) * 7 }
-func (g *gathered) Coded(code uint64) uint32       { return uint32(code - FirstWord) }
-func (g *gathered) Terms() int                     { return len(g.stems) }
+func (g *gathered) Ties() (ties []byte) {
+	for _, slot := range g.slots {
+		ties = append(ties, byte(slot*3))
+	}
+	return ties
+}
+
+func (g *gathered) Coded(code uint64) uint32 { return uint32(code - FirstWord) }
+func (g *gathered) Terms() int               { return len(g.stems) }
 func (g *gathered) Text(term uint32) (stem, surface string) {
 	return g.stems[term], g.stems[term] + "s"
 }
@@ -89,7 +96,7 @@ func check(t interface{ Fatalf(string, ...any) }, s *Segment, texts map[catalogu
 	}
 	for doc, slot := range want.slots {
 		at, ok := s.Find(slot)
-		if !ok || at != uint32(doc) || s.Slot(at) != slot || s.Fingerprint(at) != uint64(slot)*7 {
+		if !ok || at != uint32(doc) || s.Slot(at) != slot || s.Fingerprint(at) != uint64(slot)*7 || s.Ties()[at] != byte(slot*3) {
 			t.Fatalf("Find(%d) = %d, %v", slot, at, ok)
 		}
 		var words []string
