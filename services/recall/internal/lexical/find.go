@@ -60,7 +60,7 @@ func (sc *Scratch) findBest(x *Index) {
 
 // narrow takes the hits that stay into the result.
 func (sc *Scratch) narrow() {
-	stay, least := sc.query.Narrow(sc.Set), sc.found.least()
+	stay := sc.query.Narrow(sc.Set)
 	for i := range sc.hits {
 		h := &sc.hits[i]
 		if !stay.Has(h.slot) {
@@ -68,13 +68,14 @@ func (sc *Scratch) narrow() {
 		}
 		sc.result.Total++
 		sc.result.Counts[h.score>>postings.SumBits]++
-		if key := keyOf(sc.placed(h.score), h.tie); key >= least {
-			sc.entering = append(sc.entering[:0], candidate{key: key, slot: h.slot})
-			sc.found.lookUp(sc.entering)
-			least = sc.found.offer(&sc.entering[0])
+		if key := keyOf(sc.placed(h.score), h.tie); key >= sc.found.least {
+			sc.entering = append(sc.entering, candidate{key: key, slot: h.slot})
+			if len(sc.entering) == atOnce {
+				sc.enter()
+			}
 		}
 	}
-	sc.entering = sc.entering[:0]
+	sc.enter()
 }
 
 // placed returns the score of a window as it counts among the candidates: without the number of words, but with a bit above all scores
@@ -172,7 +173,7 @@ func (sc *Scratch) match(p *part, required int) {
 
 // emit takes what is in the window with a score of at least least into the result, and empties the window.
 func (sc *Scratch) emit(p *part, least uint32) {
-	q, ties, enter := &sc.query, p.ties(), sc.found.least()
+	q, ties := &sc.query, p.ties()
 	for i := range sc.window.Len() {
 		doc, score := sc.window.At(i)
 		if score < least || p.dead.Has(catalogue.Slot(doc)) {
@@ -189,36 +190,39 @@ func (sc *Scratch) emit(p *part, least uint32) {
 		}
 		sc.result.Total++
 		sc.result.Counts[score>>postings.SumBits]++
-		if key := keyOf(sc.placed(score), ties[doc]); key >= enter {
+		if key := keyOf(sc.placed(score), ties[doc]); key >= sc.found.least {
 			sc.entering = append(sc.entering, candidate{key: key, slot: catalogue.Slot(doc)})
 			if len(sc.entering) == atOnce {
-				enter = sc.enter(p)
+				sc.enterOf(p)
 			}
 		}
 	}
-	sc.enter(p)
+	sc.enterOf(p)
 	sc.window.Clear()
 }
 
-// atOnce is how many candidates are looked up together.
+// atOnce is how many candidates are looked up together. Slots and ties lie far apart in memory: looked up one behind the other, without
+// a branch that hangs on them in between, they are fetched at the same time.
 const atOnce = 64
 
-// enter offers the candidates of a part, by their documents, to the heap, and returns its least. Slots and ties lie far apart in memory:
-// looked up one behind the other, without a branch that hangs on them in between, they are fetched at the same time.
-func (sc *Scratch) enter(p *part) uint64 {
+// enterOf offers the candidates of a part, by their documents.
+func (sc *Scratch) enterOf(p *part) {
 	for i := range sc.entering {
 		c := &sc.entering[i]
 		c.slot = p.slot(uint32(c.slot))
 	}
+	sc.enter()
+}
+
+// enter offers the candidates.
+func (sc *Scratch) enter() {
 	sc.found.lookUp(sc.entering)
-	least := sc.found.least()
 	for i := range sc.entering {
-		if c := &sc.entering[i]; c.key >= least {
-			least = sc.found.offer(c)
+		if c := &sc.entering[i]; c.key >= sc.found.least {
+			sc.found.offer(c)
 		}
 	}
 	sc.entering = sc.entering[:0]
-	return least
 }
 
 // bestOfAny finds the best items that hold any word, in the largest parts first, so that the threshold rises early.
@@ -243,7 +247,7 @@ func (sc *Scratch) best(p *part, optional int) {
 	ops := sc.operands
 	for {
 		// An item that holds none of the essential words cannot enter, so these alone say where the next window lies.
-		least := max(sc.threshold, uint32(sc.found.least()>>tieBits))
+		least := max(sc.threshold, sc.found.score())
 		essential, sum := 0, uint32(0)
 		for essential < len(ops) && sum+ops[essential].bound < least {
 			sum += ops[essential].bound
@@ -323,7 +327,5 @@ func (sc *Scratch) finish() {
 			e.Score += whole
 		}
 		sc.Best = append(sc.Best, e)
-		sc.places = append(sc.places, place{slot: c.slot, score: c.score()})
 	}
-	slices.SortFunc(sc.places, func(a, b place) int { return cmp.Compare(a.slot, b.slot) })
 }

@@ -61,7 +61,7 @@ type Scratch struct {
 	forms     []form
 	operands  []operand
 	prefixes  []uint32
-	found     heap
+	found     chosen
 	places    []place
 	hits      []hit
 	entering  []candidate
@@ -82,10 +82,18 @@ type hit struct {
 
 // Score returns what the last search gave item s, one of the best; 0 for others.
 func (sc *Scratch) Score(s catalogue.Slot) float32 {
-	if i, ok := sc.placeOf(s); ok {
-		return float32(float64(sc.places[i].score) * sc.unit)
+	if len(sc.places) == 0 {
+		for i := range sc.found.entries {
+			c := &sc.found.entries[i]
+			sc.places = append(sc.places, place{slot: c.slot, score: c.score()})
+		}
+		slices.SortFunc(sc.places, func(a, b place) int { return int(a.slot) - int(b.slot) })
 	}
-	return 0
+	i, ok := slices.BinarySearchFunc(sc.places, s, func(p place, s catalogue.Slot) int { return int(p.slot) - int(s) })
+	if !ok {
+		return 0
+	}
+	return float32(float64(sc.places[i].score) * sc.unit)
 }
 
 // asked is one word of a query, looked up.
@@ -293,9 +301,4 @@ func (o *operand) localBound(end uint32) {
 type place struct {
 	slot  catalogue.Slot
 	score uint32
-}
-
-// placeOf finds the place of an item among the best.
-func (sc *Scratch) placeOf(s catalogue.Slot) (int, bool) {
-	return slices.BinarySearchFunc(sc.places, s, func(p place, s catalogue.Slot) int { return int(p.slot) - int(s) })
 }
