@@ -16,7 +16,7 @@ import (
 // smaller ones. Which part holds an item shows in no answer: weights depend on the item alone, the number of items that hold a word is
 // counted without the dead, scores are sums of whole numbers, and ties are broken by the caller.
 //
-// Writers (Put, Delete, Work, Install, AppendBinary) need the index to themselves; all else may be called at once by any number of
+// Writers (Put, Delete, Work, Install, Compact) need the index to themselves; all else may be called at once by any number of
 // readers, each with a [Scratch] of its own.
 type Index struct {
 	params Params
