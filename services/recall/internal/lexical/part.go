@@ -132,14 +132,6 @@ func (p *part) coded(code uint64) uint32 {
 	return p.segment.Coded(code)
 }
 
-// code is the inverse of coded.
-func (p *part) code(term uint32) uint64 {
-	if p.head != nil {
-		return uint64(term) + segment.FirstWord
-	}
-	return p.segment.Code(term)
-}
-
 // term looks up a stem.
 func (p *part) term(stem string) (term uint32, ok bool) {
 	if p.head != nil {

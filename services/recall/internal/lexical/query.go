@@ -196,10 +196,9 @@ func (x *Index) lookUpForm(sc *Scratch, stem string, share float32, known int) (
 
 // operand is a word of the query in one part.
 type operand struct {
-	begin, end int
-	optional   bool
-	bit        uint32
-	postings   int
+	optional bool
+	bit      uint32
+	postings int
 	// bound is the most that the word adds to a score, in the part or in the window.
 	bound, local uint32
 	cursors      []reader
@@ -216,9 +215,11 @@ type reader struct {
 func (sc *Scratch) operandsOf(p *part) (required int) {
 	used := 0
 	for _, a := range sc.words {
-		if used == len(sc.operands) {
-			sc.operands = append(sc.operands, operand{})
+		// What stands behind the end has room for cursors that is used again.
+		if used == cap(sc.operands) {
+			sc.operands = append(sc.operands[:used], operand{})
 		}
+		sc.operands = sc.operands[:max(len(sc.operands), used+1)]
 		o := &sc.operands[used]
 		o.optional, o.bit, o.postings, o.bound, o.cursors = a.optional, 0, 0, 0, o.cursors[:0]
 		for i := a.begin; i < a.end; i++ {
