@@ -108,6 +108,7 @@ func protocols() []measurement {
 func parts() []measurement {
 	return []measurement{
 		lexicalSpeed,
+		indexSpeed,
 		vectorSpeed,
 		engineSpeed,
 		sessionPart(),

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/haggle-commerce/haggle/libs/cost"
@@ -83,19 +84,8 @@ func Engine(ctx context.Context, o EngineOptions, progress func(string)) (*Engin
 	e := engine.New(engine.Defaults())
 	f := &EngineFigures{Items: o.Items}
 	begin := cost.ProcessCPU()
-	for at := 0; at < o.Items; at += 1000 {
-		var changes []engine.Change
-		for i := at; i < min(at+1000, o.Items); i++ {
-			it := g.item(i)
-			changes = append(changes, engine.Change{ID: it.ID, Item: it})
-		}
-		e.Apply(changes)
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
-		}
-		if at%100_000 == 0 {
-			progress(fmt.Sprintf("%d of %d items", at, o.Items))
-		}
+	if err := load(ctx, e, g, progress); err != nil {
+		return nil, err
 	}
 	f.BuildSeconds = (cost.ProcessCPU() - begin).Seconds()
 	for at := 0; at < o.Events; at += 1000 {
@@ -140,18 +130,17 @@ func Engine(ctx context.Context, o EngineOptions, progress func(string)) (*Engin
 	f.RecommendMedian, f.RecommendP99 = quantile(cpu, .5), quantile(cpu, .99)
 
 	progress("searching while items change")
-	end, done := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(done)
-		f.UpdatesPerS, f.UpdateCPU = update(e, o, end)
-	}()
+	stop := startUpdates(e, o)
 	_, wall = ask(g.search)
 	for began := time.Now(); time.Since(began) < 2*time.Second; {
 		_, more := ask(g.search)
 		wall = append(wall, more...)
 	}
-	close(end)
-	<-done
+	rate, cpu1, fault := stop()
+	if fault != nil {
+		return nil, fault
+	}
+	f.UpdatesPerS, f.UpdateCPU = rate, cpu1
 	slices.Sort(wall)
 	f.UpdatedP99 = quantile(wall, .99)
 	if err != nil {
@@ -159,6 +148,45 @@ func Engine(ctx context.Context, o EngineOptions, progress func(string)) (*Engin
 	}
 	progress("writing and opening a snapshot")
 	return f, f.snapshot(e)
+}
+
+// tend does what changes left to be done, as the service does beside its answers.
+func tend(e *engine.Engine) error {
+	for {
+		if did, err := e.Tend(); !did || err != nil {
+			return err
+		}
+	}
+}
+
+// startUpdates changes items at the rate that is asked for, and merges what that leaves, until it is stopped. It then returns the rate
+// that was reached and the CPU time per change, that of merging with it.
+func startUpdates(e *engine.Engine, o EngineOptions) (stop func() (perSecond, cpuMicros float64, err error)) {
+	var perSecond, cpuMicros, merging float64
+	var fault error
+	end, all := make(chan struct{}), sync.WaitGroup{}
+	all.Go(func() { perSecond, cpuMicros = update(e, o, end) })
+	all.Go(func() {
+		tick := time.NewTicker(100 * time.Millisecond)
+		defer tick.Stop()
+		for fault == nil {
+			select {
+			case <-end:
+				return
+			case <-tick.C:
+			}
+			meter := cost.Start()
+			fault = tend(e)
+			merging += micros(meter.Stop())
+		}
+	})
+	begin := time.Now()
+	return func() (float64, float64, error) {
+		close(end)
+		all.Wait()
+		n := perSecond * time.Since(begin).Seconds()
+		return perSecond, cpuMicros + merging/max(1, n), fault
+	}
 }
 
 // update changes items at the rate that is asked for until end is closed, and returns the rate that was reached and the CPU time per
