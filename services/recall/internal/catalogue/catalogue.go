@@ -10,6 +10,7 @@ import (
 	"math/bits"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/haggle-commerce/haggle/libs/shop"
 )
@@ -45,6 +46,8 @@ type Catalogue struct {
 	row  []groupID
 	kept []groupID
 	text []uint32
+	// sets is memory that selections need for a moment.
+	sets sync.Pool
 }
 
 // New returns an empty catalogue.

@@ -16,7 +16,7 @@ import (
 // rarest words, one more than may be missing, window by window, and looking up the others; the best of those that hold any word by
 // MaxScore (H. Turtle, J. Flood, "Query evaluation: strategies and optimizations", 1995) with the bounds of blocks.
 func (x *Index) Find(sc *Scratch, q *Query) Found {
-	sc.Best, sc.places, sc.hits, sc.Set = sc.Best[:0], sc.places[:0], sc.hits[:0], sc.Set[:0]
+	sc.empty()
 	sc.query, sc.result, sc.unit, sc.threshold = *q, Found{}, x.params.unit(), 0
 	f := &sc.result
 	f.Required = x.lookUp(sc, q.Words)
@@ -26,7 +26,11 @@ func (x *Index) Find(sc *Scratch, q *Query) Found {
 	known, total := sc.known()
 	switch {
 	case q.Narrow != nil:
-		sc.Set = sc.Set.Grow(max(x.size, q.Room))
+		if words := (max(x.size, q.Room) + 63) / 64; words <= cap(sc.Set) {
+			sc.Set = sc.Set[:words]
+		} else {
+			sc.Set = make(catalogue.Bits, words+words/16)[:words]
+		}
 		x.matchAll(sc)
 		sc.narrow()
 		f.Exact = true
@@ -41,6 +45,18 @@ func (x *Index) Find(sc *Scratch, q *Query) Found {
 	}
 	sc.finish()
 	return *f
+}
+
+// empty forgets the last search. Of a set only what was put in is cleared: most are small.
+func (sc *Scratch) empty() {
+	if 8*len(sc.hits) < len(sc.Set) {
+		for i := range sc.hits {
+			sc.Set[sc.hits[i].slot>>6] = 0
+		}
+	} else {
+		clear(sc.Set)
+	}
+	sc.Best, sc.places, sc.hits, sc.Set = sc.Best[:0], sc.places[:0], sc.hits[:0], sc.Set[:0]
 }
 
 // findBest finds the best of those that hold any word, and nothing else.

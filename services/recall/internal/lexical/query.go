@@ -52,7 +52,8 @@ const whole = 100
 
 // Scratch is the memory that one search needs. One reader uses it at a time. The zero value is ready.
 type Scratch struct {
-	// Best are the best items of the last search, best first; Set all that were found, before they were narrowed, if they were.
+	// Best are the best items of the last search, best first; Set all that were found, before they were narrowed, if they were. Items may
+	// be taken out of the set, and none put in.
 	Best []top.Entry
 	Set  catalogue.Bits
 
