@@ -147,6 +147,9 @@ func (s *Segment) Prefix(prefix string, yield func(term uint32) bool) {
 	}
 }
 
+// Between returns how many stems are not before begin and before end.
+func (s *Segment) Between(begin, end string) int { return int(s.lower(end)) - int(s.lower(begin)) }
+
 // lower returns the first stem that is not before text.
 func (s *Segment) lower(text string) uint32 {
 	low, high := 0, s.terms
