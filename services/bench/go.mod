@@ -8,7 +8,12 @@ require (
 	github.com/haggle-commerce/haggle/services/recall v0.0.0
 )
 
-require golang.org/x/sys v0.49.0 // indirect
+require (
+	github.com/bits-and-blooms/bitset v1.24.2 // indirect
+	github.com/blevesearch/mmap-go v1.2.0 // indirect
+	github.com/blevesearch/vellum v1.2.1 // indirect
+	golang.org/x/sys v0.49.0 // indirect
+)
 
 require (
 	github.com/blevesearch/snowballstem v0.9.0 // indirect

@@ -107,6 +107,8 @@ func protocols() []measurement {
 // parts are the subcommands of speed.
 func parts() []measurement {
 	return []measurement{
+		lexicalSpeed,
+		indexSpeed,
 		vectorSpeed,
 		engineSpeed,
 		sessionPart(),

@@ -53,6 +53,11 @@ var plan = map[string]room{
 	// Stems of twenty languages are Snowball's generated code, which needs nothing itself.
 	"services/recall/internal/analysis": {floor: 3, guests: []string{"github.com/blevesearch/snowballstem"}},
 
+	// Dictionaries of words are finite state transducers, and misspellings automata over them: an FST in the form of Lucene's is
+	// nothing to write twice. Pure Go, maintained beside bleve, and it brings bitset and mmap-go alone.
+	"services/recall/internal/segment": {floor: 3, guests: []string{"github.com/blevesearch/vellum"}},
+	"services/recall/internal/lexical": {floor: 3, guests: []string{"github.com/blevesearch/vellum/levenshtein"}},
+
 	"libs/observe":     {floor: 3, guests: []string{"*"}},
 	"libs/bus":         {floor: 4, guests: []string{"*"}},
 	"libs/online":      {floor: 4, guests: []string{"*"}},

@@ -2,6 +2,7 @@ package trial
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -12,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/haggle-commerce/haggle/libs/cost"
@@ -98,19 +100,8 @@ func Engine(ctx context.Context, o EngineOptions, progress func(string)) (*Engin
 	e := engine.New(engine.Defaults())
 	f := &EngineFigures{Items: o.Items}
 	begin := cost.ProcessCPU()
-	for at := 0; at < o.Items; at += 1000 {
-		var changes []engine.Change
-		for i := at; i < min(at+1000, o.Items); i++ {
-			it := g.item(i)
-			changes = append(changes, engine.Change{ID: it.ID, Item: it})
-		}
-		e.Apply(changes)
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
-		}
-		if at%100_000 == 0 {
-			progress(fmt.Sprintf("%d of %d items", at, o.Items))
-		}
+	if err := load(ctx, e, g, progress); err != nil {
+		return nil, err
 	}
 	f.BuildSeconds = (cost.ProcessCPU() - begin).Seconds()
 	for at := 0; at < o.Events; at += 1000 {
@@ -159,31 +150,50 @@ func Engine(ctx context.Context, o EngineOptions, progress func(string)) (*Engin
 	f.RecommendMedian, f.RecommendP99 = quantile(cpu, .5), quantile(cpu, .99)
 
 	progress("searching while items change")
-	f.change(e, o, func() ([]float64, []float64) { return ask(g.search) })
-	if err != nil {
+	fault := f.change(e, o, func() ([]float64, []float64) { return ask(g.search) })
+	if err = cmp.Or(err, fault); err != nil {
 		return nil, err
 	}
 	progress("writing and opening a snapshot")
 	return f, f.snapshot(e)
 }
 
+// tend does what changes left to be done, as the service does beside its answers.
+func tend(e *engine.Engine) error {
+	for {
+		if did, err := e.Tend(); !did || err != nil {
+			return err
+		}
+	}
+}
+
 // change times requests while nothing changes and while items do.
-func (f *EngineFigures) change(e *engine.Engine, o EngineOptions, ask func() (cpu, wall []float64)) {
-	quiet, updated, changed := timings{}, timings{}, updates{shop: newGenerator(o), random: rand.New(rand.NewPCG(o.Seed, 77))}
-	// In turns, so that whatever else the machine does weighs on both alike.
+func (f *EngineFigures) change(e *engine.Engine, o EngineOptions, ask func() (cpu, wall []float64)) error {
+	quiet, updated, changed, err := takeTurns(e, o, ask)
+	f.QuietP99, f.UpdatedP99, f.UpdatedCPU = quantile(quiet.wall, .99), quantile(updated.wall, .99), quantile(updated.cpu, .99)
+	f.UpdatesPerS, f.UpdateCPU = changed.rate(), changed.each()
+	return err
+}
+
+// takeTurns times requests while nothing changes and while items do, in turns, so that whatever else the machine does weighs on both
+// alike.
+func takeTurns(e *engine.Engine, o EngineOptions, ask func() (cpu, wall []float64)) (quiet, updated *timings, changed *updates, err error) {
+	quiet, updated, changed = &timings{}, &timings{}, &updates{shop: newGenerator(o), random: rand.New(rand.NewPCG(o.Seed, 77))}
 	for range 6 {
 		quiet.add(ask, o.Turn)
-		end, done := make(chan struct{}), make(chan struct{})
-		go func() {
-			defer close(done)
-			changed.run(e, end)
-		}()
+		var both sync.WaitGroup
+		var fault error
+		end := make(chan struct{})
+		both.Go(func() { changed.run(e, end) })
+		both.Go(func() { fault = changed.merge(e, end) })
 		updated.add(ask, o.Turn)
 		close(end)
-		<-done
+		both.Wait()
+		err = cmp.Or(err, fault)
 	}
-	f.QuietP99, f.UpdatedP99, f.UpdatedCPU = quiet.wallP99(), updated.wallP99(), updated.cpuP99()
-	f.UpdatesPerS, f.UpdateCPU = float64(changed.n)/changed.took.Seconds(), micros(changed.used)/float64(max(1, changed.n))
+	quiet.sort()
+	updated.sort()
+	return quiet, updated, changed, err
 }
 
 // timings are times of requests in us.
@@ -197,22 +207,40 @@ func (t *timings) add(ask func() (cpu, wall []float64), turn time.Duration) {
 	}
 }
 
-func (t *timings) wallP99() float64 {
-	slices.Sort(t.wall)
-	return quantile(t.wall, .99)
-}
-
-func (t *timings) cpuP99() float64 {
+func (t *timings) sort() {
 	slices.Sort(t.cpu)
-	return quantile(t.cpu, .99)
+	slices.Sort(t.wall)
 }
 
-// updates is how many items were changed within which time, and the CPU time that it used.
+// updates is how many items were changed within which time, and the CPU time that this and merging used.
 type updates struct {
-	shop       *generator
-	random     *rand.Rand
-	n          int
-	took, used time.Duration
+	shop                *generator
+	random              *rand.Rand
+	n                   int
+	took, used, merging time.Duration
+}
+
+// rate is how many changes were made per second, each the CPU time of one in us.
+func (u *updates) rate() float64 { return float64(u.n) / u.took.Seconds() }
+func (u *updates) each() float64 { return micros(u.used+u.merging) / float64(max(1, u.n)) }
+
+// merge does what changes left to be done until end is closed, as the service does.
+func (u *updates) merge(e *engine.Engine, end chan struct{}) error {
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case <-end:
+			return nil
+		case <-tick.C:
+		}
+		meter := cost.Start()
+		err := tend(e)
+		u.merging += meter.Stop()
+		if err != nil {
+			return err
+		}
+	}
 }
 
 // run changes items at the rate that is asked for until end is closed.

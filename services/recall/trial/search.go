@@ -180,6 +180,9 @@ func (s *Search) indexDefault(j *judgements) (retrieve, error) {
 		changes = append(changes, engine.Change{ID: it.ID, Item: it})
 	}
 	e.Apply(changes)
+	if err := tend(e); err != nil {
+		return nil, err
+	}
 	return func(query string) ([]int, error) {
 		reply := &wire.RecallReply{}
 		span, _ := cost.Enter(context.Background())

@@ -37,6 +37,20 @@ func (b Bits) Count() int {
 	return n
 }
 
+// countTo returns the number of slots in the set, or enough once there are as many.
+func (b Bits) countTo(enough int) int {
+	n := 0
+	for _, w := range b {
+		if w == 0 {
+			continue
+		}
+		if n += bits.OnesCount64(w); n >= enough {
+			return enough
+		}
+	}
+	return n
+}
+
 // All yields the slots of the set in rising order.
 func (b Bits) All(yield func(Slot) bool) {
 	for i, w := range b {

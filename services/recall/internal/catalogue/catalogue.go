@@ -10,6 +10,7 @@ import (
 	"math/bits"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/haggle-commerce/haggle/libs/shop"
 	"github.com/haggle-commerce/haggle/services/recall/internal/rows"
@@ -46,6 +47,8 @@ type Catalogue struct {
 	row  []groupID
 	kept []groupID
 	text []uint32
+	// sets is memory that selections need for a moment.
+	sets sync.Pool
 }
 
 // New returns an empty catalogue.
@@ -80,8 +83,9 @@ func (c *Catalogue) Intern(id shop.ItemID) Slot {
 // ID returns the item's own key.
 func (c *Catalogue) ID(s Slot) shop.ItemID { return c.names.id(s) }
 
-// Tie orders items whose scores are equal: a hash of the id, so that every replica orders them alike whatever it saw first.
-func (c *Catalogue) Tie(s Slot) uint64 { return c.names.hashes[s] }
+// Tie orders items whose scores are equal: a hash of the id, so that every replica orders them alike whatever it saw first. All of its
+// bits are even.
+func (c *Catalogue) Tie(s Slot) uint64 { return spread(c.names.hashes[s]) }
 
 // Live returns the set of the catalogue's items. It belongs to the catalogue.
 func (c *Catalogue) Live() Bits { return c.live }

@@ -36,7 +36,7 @@ func (n *names) id(s Slot) shop.ItemID {
 }
 
 func (n *names) find(id shop.ItemID) (Slot, bool) {
-	s, ok := n.slots.Find(spread(HashID(id)), func(s uint32) bool { return n.id(Slot(s)) == id })
+	s, ok := n.slots.Find(spread(hashID(id)), func(s uint32) bool { return n.id(Slot(s)) == id })
 	return Slot(s), ok
 }
 
@@ -57,18 +57,21 @@ func (n *names) add(id shop.ItemID) Slot {
 	n.at = append(n.at, uint32(last)<<16|uint32(page.Len()))
 	page.Write(head[:width])
 	page.WriteString(string(id))
-	hash := HashID(id)
+	hash := hashID(id)
 	n.hashes = append(n.hashes, hash)
 	n.slots.Add(spread(hash), uint32(s), func(s uint32) uint64 { return spread(n.hashes[s]) })
 	return s
 }
 
-// HashID is the hash of an id that ties are broken by: FNV-1a, the same on every replica.
-func HashID(id shop.ItemID) uint64 { return hashText(fnvOffset, string(id)) }
+// hashID is FNV-1a of an id, the same on every replica.
+func hashID(id shop.ItemID) uint64 { return hashText(fnvOffset, string(id)) }
+
+// TieOf is the number that ties between an item and others are broken by, see [Catalogue.Tie].
+func TieOf(id shop.ItemID) uint64 { return spread(hashID(id)) }
 
 // ShardOf returns which of shards parts an item belongs to.
 func ShardOf(id shop.ItemID, shards int) int {
-	return int(spread(HashID(id)) >> 33 % uint64(max(1, shards)))
+	return int(spread(hashID(id)) >> 33 % uint64(max(1, shards)))
 }
 
 func (n *names) bytes() int {

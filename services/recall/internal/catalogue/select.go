@@ -69,6 +69,16 @@ func (sel *Selection) Apply(in, out Bits, except string) Bits {
 		out = make(Bits, len(in))
 	}
 	out = out[:len(in)]
+	if few := eachCost / max(1, len(sel.parts)); in.countTo(few) < few {
+		clear(out)
+		for s := range in.All {
+			if sel.passes(s, except) {
+				out.Set(s)
+			}
+		}
+		return out
+	}
+	defer sel.giveBack()
 	copy(out, in)
 	for i := range sel.parts {
 		if except != "" && sel.parts[i].only == except {
@@ -82,9 +92,19 @@ func (sel *Selection) Apply(in, out Bits, except string) Bits {
 	return out
 }
 
+// eachCost is how many looks at one item cost as much as one condition on a set, whatever is in it: the passes over the sets of a million
+// slots take 40 us, a look 30 to 60 ns.
+const eachCost = 1000
+
 // Holds reports whether one item passes.
-func (sel *Selection) Holds(s Slot) bool {
+func (sel *Selection) Holds(s Slot) bool { return sel.passes(s, "") }
+
+// passes reports whether one item passes; conditions about the key except alone are left out.
+func (sel *Selection) passes(s Slot, except string) bool {
 	for i := range sel.parts {
+		if except != "" && sel.parts[i].only == except {
+			continue
+		}
 		if !sel.holds(&sel.parts[i].node, s) {
 			return false
 		}
@@ -98,7 +118,18 @@ func (sel *Selection) borrow(words int) Bits {
 		sel.room = sel.room[:n-1]
 		return b.Grow(64 * words)
 	}
+	if b, ok := sel.c.sets.Get().(*Bits); ok && cap(*b) >= words {
+		return b.Grow(64 * words)
+	}
 	return make(Bits, words)
+}
+
+// giveBack leaves the sets that evaluation used to the next selection.
+func (sel *Selection) giveBack() {
+	for i := range sel.room {
+		sel.c.sets.Put(&sel.room[i])
+	}
+	sel.room = nil
 }
 
 // eval adds to out, which is empty, those slots of in for which n holds.

@@ -37,12 +37,12 @@ type room struct {
 	blender  blend.Blender
 	heap     top.Heap
 	counter  catalogue.Counter
-	// allowed are the items that may be offered, hits those of a search, spare is for sets in between.
-	allowed, hits, spare catalogue.Bits
-	seeds                []tally.Seed
-	current              []catalogue.Slot
-	entries              []top.Entry
-	values               []float32
+	// allowed are the items that may be offered, hits those of a search.
+	allowed, hits catalogue.Bits
+	seeds         []tally.Seed
+	current       []catalogue.Slot
+	entries       []top.Entry
+	values        []float32
 }
 
 // question is one request while it is answered.

@@ -107,7 +107,7 @@ type Change struct {
 	Item *shop.Item
 }
 
-// applyAtOnce is how many changes are made under one lock.
+// applyAtOnce is how many changes are made under one lock: some 50 us each, for which those who ask wait.
 const applyAtOnce = 4
 
 // Apply changes the catalogue. Texts are taken apart before the lock is held.
@@ -122,6 +122,7 @@ func (e *Engine) Apply(changes []Change) {
 			}
 		}
 		e.apply(changes[:n], documents[:n])
+		e.relieve()
 		changes = changes[n:]
 	}
 }
@@ -157,6 +158,7 @@ func (e *Engine) applyItems(changes []Change, documents []*lexical.Document, ren
 			continue
 		}
 		s := e.put(change.Item)
+		documents[i].Order(e.catalogue.Tie(s))
 		if e.words.Put(s, documents[i]) {
 			renamed[i] = s
 		}

@@ -123,7 +123,7 @@ func mergeCandidates(merged *wire.RecallReply, parts []*wire.RecallReply, limit 
 			high = part.Candidates.Column(wire.ColumnScore, nil)
 		}
 		for row := range high {
-			g := gathered{part: p, row: row, high: high[row], tie: catalogue.HashID(ids[p][row])}
+			g := gathered{part: p, row: row, high: high[row], tie: catalogue.TieOf(ids[p][row])}
 			if len(low) > 0 {
 				g.low = low[row]
 			}

@@ -11,6 +11,7 @@ import (
 	"github.com/haggle-commerce/haggle/services/recall/internal/blend"
 	"github.com/haggle-commerce/haggle/services/recall/internal/catalogue"
 	"github.com/haggle-commerce/haggle/services/recall/internal/history"
+	"github.com/haggle-commerce/haggle/services/recall/internal/lexical"
 	"github.com/haggle-commerce/haggle/services/recall/internal/session"
 	"github.com/haggle-commerce/haggle/services/recall/internal/tally"
 	"github.com/haggle-commerce/haggle/services/recall/internal/top"
@@ -269,16 +270,11 @@ func (q *question) lexical(weight float32) {
 	if !ok {
 		return
 	}
-	q.engine.words.Search(&q.words, words, (requiredOf(words)+1)/2)
-	q.heap.Reset(k)
-	for _, s := range q.words.Hits {
-		if q.allowed.Has(s) {
-			q.heap.Offer(top.Entry{Score: float64(q.words.Score(s)), Tie: q.engine.catalogue.Tie(s), Slot: s})
-		}
-	}
-	entries := q.heap.Sorted()
-	q.blender.Add(blend.Offer{Channel: blend.Lexical, Weight: weight, Entries: entries})
-	q.stage(blend.Lexical.String(), len(q.words.Hits), len(entries))
+	found := q.engine.words.Find(&q.words, &lexical.Query{
+		Words: words, Least: (requiredOf(words) + 1) / 2, Limit: k, Within: q.allowed, Tie: q.engine.catalogue.Tie,
+	})
+	q.blender.Add(blend.Offer{Channel: blend.Lexical, Weight: weight, Entries: q.words.Best})
+	q.stage(blend.Lexical.String(), found.Total, len(q.words.Best))
 }
 
 func (q *question) together(weight float32) {
@@ -339,14 +335,8 @@ func (q *question) similar(weight float32) {
 	q.tally.Reset(e.catalogue.Size())
 	for i := range q.seeds[:min(len(q.seeds), seeds)] {
 		seed := q.seeds[i]
-		e.words.Like(&q.words, seed.Slot)
-		q.heap.Reset(k)
-		for _, s := range q.words.Hits {
-			if q.allowed.Has(s) {
-				q.heap.Offer(top.Entry{Score: float64(q.words.Score(s)), Tie: e.catalogue.Tie(s), Slot: s})
-			}
-		}
-		for _, entry := range q.heap.Kept() {
+		e.words.Like(&q.words, seed.Slot, lexical.Query{Limit: k, Within: q.allowed, Tie: e.catalogue.Tie})
+		for _, entry := range q.words.Best {
 			alike := 0.3 + e.catalogue.SameKind(seed.Slot, entry.Slot)
 			q.tally.Add(entry.Slot, float32(entry.Score)*alike*e.priceLikeness(seed.Slot, entry.Slot)*seed.Weight, uint8(i+1))
 		}

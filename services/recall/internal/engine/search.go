@@ -34,151 +34,143 @@ var orders = map[string]order{
 // those that match nearly all fill the page, behind them.
 const pageful = 20
 
-// matches is what a search has found: hits that hold at least least words, and pass the filter.
+// matches is what a search has found: what holds at least least words, and passes the filter.
 type matches struct {
 	words    []lexical.Word
 	required int
 	least    int
 	// browsing says that there was no query: everything matches.
 	browsing bool
+	way      order
+	// all says that the items themselves are wanted, in hits, and not only the best.
+	all   bool
+	total int
+	// counts are how many of the items hold how many words.
+	counts [lexical.MaxWords + 1]int
 }
 
 func (q *question) search() error {
 	query := trimmed(q.request.Query)
-	way := orders[q.request.OrderBy]
-	m := matches{browsing: query == ""}
+	_, typed := q.engine.catalogue.Find(shop.ItemID(query))
+	m := matches{browsing: query == "", way: orders[q.request.OrderBy]}
 	if m.browsing {
 		q.hits = q.selection.Apply(q.engine.catalogue.Live(), q.hits, "")
 		q.exclude(q.hits)
-		if way == byRelevance {
-			way = byPopularity
+		m.total = q.hits.Count()
+		if m.way == byRelevance {
+			m.way = byPopularity
 		}
 	} else {
 		m.words = q.engine.read(q.request.Language, query)
+		m.all = typed || m.way != byRelevance || !q.selection.All() || len(q.request.Facets) > 0 || len(q.request.ExcludeItems) > 0
 		q.spell(&m)
-		q.find(&m, way)
+		q.find(&m)
 	}
-	total := q.hits.Count()
-	q.reply.Total = uint32(total)
-	entries := q.best(&m, way)
-	if !m.browsing && way == byRelevance {
+	q.reply.Total = uint32(m.total)
+	entries := q.best(&m)
+	if !m.browsing && m.way == byRelevance {
 		entries = q.favour(entries, query)
 	}
 	q.putSearch(entries[:min(len(entries), q.limit)])
 	q.putOrder(entries)
-	q.stage(blend.Lexical.String(), total, len(q.reply.Candidates.GetEnds()))
+	q.stage(blend.Lexical.String(), m.total, len(q.reply.Candidates.GetEnds()))
 	if len(q.request.Facets) > 0 && q.spent() {
 		q.reply.Degraded = append(q.reply.Degraded, "recall.facets:budget")
 	} else if len(q.request.Facets) > 0 {
 		q.facets(&m)
-		q.stage("facets", total, len(q.reply.Facets))
+		q.stage("facets", m.total, len(q.reply.Facets))
 	}
 	return nil
 }
 
-// find sets hits to the result of the query. All words have to be there; some may be missing, but at most half, and any beyond three, when too few items
-// hold all: those stand behind the others. When nothing is found so, the result is what holds the most words, and the reply says so.
-func (q *question) find(m *matches, way order) {
+// find finds the result of the query. All words have to be there; some may be missing, but at most half, and any beyond three, when too
+// few items hold all: those stand behind the others. When nothing is found so, the result is what holds the most words, and the reply
+// says so. Few words to look for together are far cheaper than many to choose from, so it asks for all first and for less if need be.
+func (q *question) find(m *matches) {
 	// A sentence has more words than any title that answers it.
 	const most = 3
-	words := &q.words
 	m.required = requiredOf(m.words)
-	floor := min((m.required+1)/2, most)
-	counts := q.match(m, floor)
-	if counts[m.required] < pageful && q.doubt(m, counts[m.required]) {
-		counts = q.match(m, floor)
+	floor, enough := min((m.required+1)/2, most), pageful
+	if m.way != byRelevance {
+		enough = 1
 	}
-	m.least = floor
-	for least, sum := m.required, 0; least >= floor; least-- {
-		sum += counts[least]
-		if sum >= pageful || (way != byRelevance && sum > 0) {
-			m.least = least
-			break
+	q.match(m, m.required)
+	if m.total < pageful && q.doubt(m, m.total) {
+		q.match(m, m.required)
+	}
+	complete := m.total
+	if complete < enough && floor < m.required {
+		q.match(m, floor)
+		if least := m.most(enough); least > floor {
+			q.match(m, least)
 		}
 	}
-	if sumFrom(counts, floor) == 0 && floor > 1 {
-		counts = q.match(m, 1)
-		for m.least = floor - 1; m.least > 1 && counts[m.least] == 0; {
-			m.least--
+	if m.total == 0 && floor > 1 {
+		q.match(m, 1)
+		if least := m.most(1); least > 1 {
+			q.match(m, least)
 		}
 	}
-	if m.required > 0 && sumFrom(counts, m.least) > counts[m.required] {
+	if m.required > 0 && m.total > complete {
 		q.reply.QueryExpansion = q.expansion(m)
-		if counts[m.required] == 0 {
+		if complete == 0 {
 			q.degrade(blend.Lexical, "relaxed")
 		}
 	}
-	for _, s := range words.Hits {
-		if q.hits.Has(s) && words.Matched(s) < m.least {
-			q.hits.Clear(s)
-		}
-	}
 }
 
-func sumFrom(counts [lexical.MaxWords + 1]int, least int) int {
-	sum := 0
-	for _, n := range counts[least:] {
-		sum += n
-	}
-	return sum
-}
-
-// match searches and sets hits to what passes the filter and is not excluded. It returns how many of those hold how many words.
-func (q *question) match(m *matches, least int) (counts [lexical.MaxWords + 1]int) {
-	e, words := q.engine, &q.words
-	e.words.Search(words, m.words, least)
-	q.hits = q.hits.Grow(e.catalogue.Size())
-	for _, s := range words.Hits {
-		q.hits.Set(s)
-	}
-	if !q.selection.All() {
-		q.spare = q.selection.Apply(q.hits, q.spare, "")
-		q.hits, q.spare = q.spare, q.hits
-	}
-	q.exclude(q.hits)
-	for _, s := range words.Hits {
-		if q.hits.Has(s) {
-			counts[words.Matched(s)]++
-		}
-	}
-	return counts
-}
-
-// best returns the hits that come first. For relevance there are more than the limit, so that favour has something to choose from.
-func (q *question) best(m *matches, way order) []top.Entry {
+// match searches for what holds at least least words, passes the filter and is not excluded. For relevance the best are more than the
+// limit, so that favour has something to choose from.
+func (q *question) match(m *matches, least int) {
 	e := q.engine
-	k := q.limit
-	if way == byRelevance {
-		k = q.limit + q.limit/4 + 10
+	m.least = least
+	ask := lexical.Query{
+		Words: m.words, Least: least, Tie: e.catalogue.Tie, Count: true, WholeFirst: least < m.required, Room: e.catalogue.Size(),
 	}
-	q.heap.Reset(k)
-	if way == byRelevance {
-		for _, s := range q.words.Hits {
-			if q.hits.Has(s) {
-				q.heap.Offer(top.Entry{Score: q.relevance(m, s), Tie: e.catalogue.Tie(s), Slot: s})
-			}
+	if m.way == byRelevance {
+		ask.Limit = q.limit + q.limit/4 + 10
+	}
+	if m.all {
+		ask.Narrow = q.narrow
+	}
+	found := e.words.Find(&q.words, &ask)
+	m.total, m.counts = found.Total, found.Counts
+}
+
+// most returns how many words at least as many as enough of the items found hold; least when there are not as many.
+func (m *matches) most(enough int) int {
+	sum := 0
+	for n := m.required; n > m.least; n-- {
+		if sum += m.counts[n]; sum >= enough {
+			return n
 		}
-		return q.heap.Sorted()
 	}
-	if way == byPopularity && m.browsing {
-		if entries, ok := q.leaders(e.popular.Leaders(), q.hits, k); ok {
+	return m.least
+}
+
+// narrow sets hits to what of the items found passes the filter and is not excluded.
+func (q *question) narrow(found catalogue.Bits) catalogue.Bits {
+	q.hits = q.selection.Apply(found, q.hits, "")
+	q.exclude(q.hits)
+	return q.hits
+}
+
+// best returns the items that come first.
+func (q *question) best(m *matches) []top.Entry {
+	e := q.engine
+	if m.way == byRelevance {
+		return q.words.Best
+	}
+	if m.way == byPopularity && m.browsing {
+		if entries, ok := q.leaders(e.popular.Leaders(), q.hits, q.limit); ok {
 			return entries
 		}
 	}
+	q.heap.Reset(q.limit)
 	for s := range q.hits.All {
-		q.heap.Offer(top.Entry{Score: e.rank(s, way), Tie: e.catalogue.Tie(s), Slot: s})
+		q.heap.Offer(top.Entry{Score: e.rank(s, m.way), Tie: e.catalogue.Tie(s), Slot: s})
 	}
 	return q.heap.Sorted()
-}
-
-// relevance is how well item s answers the query: by its words, and an item that holds all of them stands before all that do not.
-func (q *question) relevance(m *matches, s catalogue.Slot) float64 {
-	const whole = 100
-	score := float64(q.words.Score(s))
-	if m.least < m.required && q.words.Matched(s) == m.required {
-		score += whole
-	}
-	return score
 }
 
 // rank is what item s is sorted by, higher first; what is not known comes last.
@@ -309,12 +301,7 @@ func (q *question) facets(m *matches) {
 		if m.browsing {
 			base = slices.Clone(e.catalogue.Live())
 		} else {
-			base = catalogue.Bits(nil).Grow(e.catalogue.Size())
-			for _, s := range q.words.Hits {
-				if q.words.Matched(s) >= m.least {
-					base.Set(s)
-				}
-			}
+			base = q.words.Set
 		}
 		q.exclude(base)
 		facets = e.catalogue.Facets(&q.counter, q.selection.Apply(base, nil, folded), []string{key}, facets)

@@ -91,8 +91,7 @@ var sections = []section{
 	{"seen", (*Engine).saveSeen, (*Engine).loadSeen},
 }
 
-// Save writes the state. Writers wait until it is written; those who ask do not, but for the moment in which the index of words is
-// made ready.
+// Save writes the state. Writers wait until it is written; those who ask do not.
 func (e *Engine) Save(w *snapshot.Writer) error {
 	e.writers.Lock()
 	defer e.writers.Unlock()
@@ -111,13 +110,8 @@ func (e *Engine) Save(w *snapshot.Writer) error {
 }
 
 func (e *Engine) save(s *section, dst []byte) ([]byte, error) {
-	if s.name == "words" {
-		e.mu.Lock()
-		defer e.mu.Unlock()
-	} else {
-		e.mu.RLock()
-		defer e.mu.RUnlock()
-	}
+	e.mu.RLock()
+	defer e.mu.RUnlock()
 	return s.save(e, dst)
 }
 

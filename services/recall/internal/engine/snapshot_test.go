@@ -192,6 +192,29 @@ func TestReplicasDoNotShowTheirBatches(t *testing.T) {
 	}
 }
 
+// TestMergingDoesNotShow tells two replicas the same, of which one makes a segment of its index of words whenever it likes.
+func TestMergingDoesNotShow(t *testing.T) {
+	items, events := generatedShop(60, 600)
+	requests := questions(items, events)
+	for seed := range uint64(histories) {
+		r := rand.New(rand.NewPCG(seed, 3))
+		steps := happenings(r, items, events)
+		one, two := New(small()), New(small())
+		tell(one, steps, 16)
+		for len(steps) > 0 {
+			n := 1 + r.IntN(min(len(steps), 60))
+			tell(two, steps[:n], 16)
+			steps = steps[n:]
+			if err := two.words.Compact(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if diff := differ(t, one, two, requests); diff != "" {
+			t.Fatalf("seed %d: %s", seed, diff)
+		}
+	}
+}
+
 func TestSnapshotOfOtherSettingsIsRefused(t *testing.T) {
 	o := small()
 	file := saved(t, boutique(), o)

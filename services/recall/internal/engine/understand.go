@@ -21,8 +21,7 @@ func (q *question) holding() func([]lexical.Word) int {
 		if len(words) == 0 {
 			return 0
 		}
-		q.engine.words.Search(&q.words, words, len(words))
-		return len(q.words.Hits)
+		return q.engine.words.Find(&q.words, &lexical.Query{Words: words, Least: len(words), Count: true}).Total
 	}
 }
 

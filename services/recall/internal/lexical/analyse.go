@@ -14,7 +14,6 @@
 package lexical
 
 import (
-	"hash/maphash"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -63,67 +62,66 @@ func Defaults() Params {
 	return p
 }
 
-// Document is the text of one item, taken apart. It does not depend on the index, so it is made outside of any lock.
-type Document struct {
-	terms []occurrence
-	// lengths are the numbers of words per field.
-	lengths [fieldCount]int
-	// fingerprint tells apart texts that differ.
-	fingerprint uint64
-}
-
-// occurrence is a word of a document.
-type occurrence struct {
-	stem string
-	// surface is the first form of the word that stands in the document.
-	surface string
-	counts  [fieldCount]uint16
-}
-
 // Analyser takes items apart. It keeps memory between documents: one goroutine uses it at a time. Make one with [NewAnalyser].
 type Analyser struct {
-	seed   maphash.Seed
-	at     map[string]int
+	at     map[string]uint32
 	tokens []analysis.Token
 	cache  analysis.Cache
 }
 
 // NewAnalyser returns an analyser.
 func NewAnalyser() *Analyser {
-	return &Analyser{seed: maphash.MakeSeed(), at: map[string]int{}}
+	return &Analyser{at: map[string]uint32{}}
 }
 
 // Analyse takes the text of an item apart.
 func (a *Analyser) Analyse(it *shop.Item) *Document {
-	var hash maphash.Hash
-	hash.SetSeed(a.seed)
+	// The same in every process, as it is kept in snapshots.
+	print := fingerprint(fnvOffset)
 	clear(a.at)
-	d := &Document{}
-	add := func(f Field, text string) {
-		hash.WriteByte(byte(f))
-		hash.WriteString(text)
-		a.add(d, f, "", text)
+	d := &Document{at: a.at}
+	add := func(f Field, language, text string) {
+		print = print.with(byte(f), language, text)
+		a.add(d, f, language, text)
 	}
-	add(Title, it.Title)
+	add(Title, "", it.Title)
 	for _, language := range sortedKeys(it.Titles) {
 		if title := it.Titles[language]; title != it.Title {
-			hash.WriteString(language)
-			hash.WriteString(title)
-			a.add(d, Title, language, title)
+			add(Title, language, title)
 		}
 	}
-	add(Brand, it.Brand)
+	add(Brand, "", it.Brand)
 	for _, category := range it.Categories {
-		add(Category, category)
+		add(Category, "", category)
 	}
 	for _, name := range sortedKeys(it.Attributes) {
 		for _, text := range it.Attributes[name] {
-			add(Attributes, text)
+			add(Attributes, "", text)
 		}
 	}
-	add(Description, it.Description)
-	d.fingerprint = hash.Sum64()
+	add(Description, "", it.Description)
+	d.at = nil
+	d.Print(uint64(print))
 	return d
+}
+
+// fingerprint is FNV-1a over the texts of an item.
+type fingerprint uint64
+
+const (
+	fnvOffset = 14695981039346656037
+	fnvPrime  = 1099511628211
+)
+
+func (h fingerprint) with(field byte, texts ...string) fingerprint {
+	h = (h ^ fingerprint(field)) * fnvPrime
+	for _, text := range texts {
+		for i := range len(text) {
+			h = (h ^ fingerprint(text[i])) * fnvPrime
+		}
+		h = (h ^ 0xff) * fnvPrime
+	}
+	return h
 }
 
 func sortedKeys[V any](m map[string]V) []string {
@@ -139,30 +137,19 @@ func sortedKeys[V any](m map[string]V) []string {
 // a language has.
 func (a *Analyser) add(d *Document, f Field, language, text string) {
 	a.tokens = a.cache.Tokens(a.tokens[:0], language, text)
+	d.Begin(f)
 	for i := range a.tokens {
 		t := &a.tokens[i]
-		if !t.Joined() {
-			d.lengths[f]++
+		if t.Joined() {
+			d.AddBeside(f, t.Stem, t.Surface)
+			continue
 		}
-		a.count(d, f, t.Stem, t.Surface)
-		if language != "" && !t.Joined() {
+		d.Add(f, t.Stem, t.Surface)
+		if language != "" {
 			if plain := feature.Stem(t.Surface); plain != t.Stem {
-				a.count(d, f, plain, t.Surface)
+				d.AddBeside(f, plain, t.Surface)
 			}
 		}
-	}
-}
-
-// count counts one occurrence of a term.
-func (a *Analyser) count(d *Document, f Field, stem, surface string) {
-	i, ok := a.at[stem]
-	if !ok {
-		i = len(d.terms)
-		a.at[stem] = i
-		d.terms = append(d.terms, occurrence{stem: stem, surface: surface})
-	}
-	if n := &d.terms[i].counts[f]; *n < 1<<16-1 {
-		*n++
 	}
 }
 
@@ -185,10 +172,13 @@ func (p *Params) saturate(w float32) float32 { return w * (p.K1 + 1) / (p.K1 + w
 type Word struct {
 	// Text is the word as it was typed, folded; Stem is what is looked up.
 	Text, Stem string
-	// Forms are other stems that stand for the word: an item that holds any of them, or Stem, holds the word.
+	// Forms are other stems that stand for the word: an item that holds any of them, or Stem, holds the word, and of several the one
+	// that gives most counts.
 	Forms []Form
 	// Optional words add to the score but need not be there.
 	Optional bool
+	// Weight is what the word counts against the others; 0 is 1.
+	Weight float32
 }
 
 // Form is another stem for a word, with what it counts against the word itself, above 0 and at most 1.

@@ -2,178 +2,163 @@ package lexical
 
 import (
 	"math"
-	"slices"
-	"strings"
-	"unicode/utf8"
+	"sync"
+
+	"github.com/blevesearch/vellum/levenshtein"
 
 	"github.com/haggle-commerce/haggle/services/recall/internal/catalogue"
 )
 
-// termID numbers a word of the dictionary.
-type termID uint32
-
-// term is a word of the dictionary with its postings.
-type term struct {
-	stem string
-	// surface is the shortest form of the word that was seen, of equal ones the first by alphabet: what a shopper is shown.
-	surface string
-	// letters has a bit per letter that the stem holds, to pass over words that cannot be a correction.
-	letters uint32
-	// slots are the items that hold the word, in rising order; weights are their saturated weights.
-	slots   []catalogue.Slot
-	weights []float32
-}
-
-// entry is the words of one item.
-type entry struct {
-	terms       []termID
-	fingerprint uint64
-	live        bool
-}
-
-// Index is an inverted index. Make one with [New].
+// Index is an inverted index that is changed item by item while it serves. Make one with [New] or [Load].
+//
+// It is a head, which takes what is put, and segments, which never change; what was replaced or deleted stays where it is and is
+// marked dead. A full head is sealed, and [Index.Work] hands out the work of making segments of sealed heads and larger segments of
+// smaller ones. Which part holds an item shows in no answer: weights depend on the item alone, the number of items that hold a word is
+// counted without the dead, scores are sums of whole numbers, and ties are broken by the caller.
+//
+// Writers (Put, Delete, Work, Install, Compact) need the index to themselves; all else may be called at once by any number of
+// readers, each with a [Scratch] of its own.
 type Index struct {
 	params Params
-	byStem map[string]termID
-	terms  []term
-	// own holds each number at its own place, so that a list of one term costs no memory.
-	own  []termID
-	free []termID
-	// byLetter lists words by their first character, and pairs of characters by their second too.
-	byLetter map[rune][]termID
-	items    []entry
-	count    int
+	// parts are all but the growing head, which is head.
+	parts []*part
+	head  *part
+	count int
+	size  int
+	// smallest is minHead, less in tests.
+	smallest int
+	// spellers build automata for one and two edits; making one takes milliseconds.
+	spellers [maxEdits]func() (*levenshtein.LevenshteinAutomatonBuilder, error)
 }
 
 // New returns an empty index.
 func New(p Params) *Index {
-	return &Index{params: p, byStem: map[string]termID{}, byLetter: map[rune][]termID{}}
+	x := &Index{params: p, head: newHeadPart(), smallest: minHead}
+	for i := range x.spellers {
+		x.spellers[i] = sync.OnceValues(func() (*levenshtein.LevenshteinAutomatonBuilder, error) {
+			return levenshtein.NewLevenshteinAutomatonBuilder(uint8(i+1), true)
+		})
+	}
+	return x
 }
 
 // Count returns how many items are in the index.
 func (x *Index) Count() int { return x.count }
 
-// Terms returns how many words the dictionary has.
-func (x *Index) Terms() int { return len(x.byStem) }
+// Terms returns how many words the dictionaries of all parts have together; one that stands in several counts in each, and one that
+// only dead items hold until its part is made anew.
+func (x *Index) Terms() int {
+	n := len(x.head.head.terms)
+	for _, p := range x.parts {
+		if p.head != nil {
+			n += len(p.head.terms)
+		} else {
+			n += p.segment.Terms()
+		}
+	}
+	return n
+}
+
+// Parts returns how many heads and segments there are. A search goes through each.
+func (x *Index) Parts() int {
+	n := 0
+	for range x.all {
+		n++
+	}
+	return n
+}
 
 // Size returns a number above every slot that was ever put.
-func (x *Index) Size() int { return len(x.items) }
+func (x *Index) Size() int { return x.size }
 
 // Put makes d the text of item s. It reports whether that changed anything.
 func (x *Index) Put(s catalogue.Slot, d *Document) bool {
-	for int(s) >= len(x.items) {
-		x.items = append(x.items, entry{})
-	}
-	if x.items[s].live && x.items[s].fingerprint == d.fingerprint {
-		return false
-	}
-	x.Delete(s)
-	terms := make([]termID, len(d.terms))
-	for i := range d.terms {
-		o := &d.terms[i]
-		id := x.intern(o)
-		terms[i] = id
-		t := &x.terms[id]
-		w := x.params.saturate(x.params.weight(d, o))
-		if n := len(t.slots); n == 0 || t.slots[n-1] < s {
-			t.slots, t.weights = append(t.slots, s), append(t.weights, w)
-		} else {
-			at, _ := slices.BinarySearch(t.slots, s)
-			t.slots, t.weights = slices.Insert(t.slots, at, s), slices.Insert(t.weights, at, w)
+	if p, doc := x.find(s); p != nil {
+		if p.print(doc) == d.fingerprint {
+			return false
 		}
+		x.kill(p, doc)
 	}
-	x.items[s] = entry{terms: terms, fingerprint: d.fingerprint, live: true}
+	x.head.head.put(s, d, &x.params)
+	x.head.alive++
 	x.count++
+	x.size = max(x.size, int(s)+1)
+	if x.head.head.full(x.count, x.smallest) {
+		x.seal()
+	}
 	return true
 }
 
 // Delete takes item s out. It reports whether it was in.
 func (x *Index) Delete(s catalogue.Slot) bool {
-	if int(s) >= len(x.items) || !x.items[s].live {
+	p, doc := x.find(s)
+	if p == nil {
 		return false
 	}
-	for _, id := range x.items[s].terms {
-		t := &x.terms[id]
-		if at, ok := slices.BinarySearch(t.slots, s); ok {
-			t.slots, t.weights = slices.Delete(t.slots, at, at+1), slices.Delete(t.weights, at, at+1)
-		}
-		if len(t.slots) == 0 {
-			x.forget(id)
-		}
-	}
-	x.items[s] = entry{}
-	x.count--
+	x.kill(p, doc)
 	return true
 }
 
-func (x *Index) intern(o *occurrence) termID {
-	if id, ok := x.byStem[o.stem]; ok {
-		t := &x.terms[id]
-		if len(o.surface) < len(t.surface) || (len(o.surface) == len(t.surface) && o.surface < t.surface) {
-			t.surface = strings.Clone(o.surface)
+// find returns where the living text of item s stands, or nil.
+func (x *Index) find(s catalogue.Slot) (*part, uint32) {
+	if int(s) >= x.size {
+		return nil, 0
+	}
+	if doc, ok := x.head.find(s); ok {
+		return x.head, doc
+	}
+	for _, p := range x.parts {
+		if doc, ok := p.find(s); ok {
+			return p, doc
 		}
-		return id
 	}
-	t := term{surface: strings.Clone(o.surface), letters: letters(o.stem)}
-	t.stem = strings.Clone(o.stem)
-	id := termID(len(x.terms))
-	if n := len(x.free); n > 0 {
-		id, x.free = x.free[n-1], x.free[:n-1]
-		x.terms[id] = t
-	} else {
-		x.terms, x.own = append(x.terms, t), append(x.own, id)
-	}
-	x.byStem[t.stem] = id
-	for _, r := range entrances(t.stem) {
-		x.byLetter[r] = append(x.byLetter[r], id)
-	}
-	return id
+	return nil, 0
 }
 
-// forget takes a word without items out of the dictionary.
-func (x *Index) forget(id termID) {
-	t := &x.terms[id]
-	delete(x.byStem, t.stem)
-	for _, r := range entrances(t.stem) {
-		list := x.byLetter[r]
-		if at := slices.Index(list, id); at >= 0 {
-			list[at] = list[len(list)-1]
-			x.byLetter[r] = list[:len(list)-1]
-		}
-		if len(x.byLetter[r]) == 0 {
-			delete(x.byLetter, r)
-		}
+func (x *Index) kill(p *part, doc uint32) {
+	p.kill(doc)
+	x.count--
+	if p.alive > 0 || p.busy {
+		return
 	}
-	*t = term{}
-	x.free = append(x.free, id)
+	if p == x.head {
+		x.head = newHeadPart()
+		return
+	}
+	x.drop(p)
 }
 
-// entrances are the characters under which byLetter lists a word.
-func entrances(stem string) []rune {
-	first, size := utf8.DecodeRuneInString(stem)
-	if first < 0x2e80 || size == len(stem) {
-		return []rune{first}
-	}
-	if second, _ := utf8.DecodeRuneInString(stem[size:]); second != first {
-		return []rune{first, second}
-	}
-	return []rune{first}
-}
-
-// letters sets a bit for each letter of the word, others share the bits above.
-func letters(word string) uint32 {
-	set := uint32(0)
-	for _, r := range word {
-		if r >= 'a' && r <= 'z' {
-			set |= 1 << (r - 'a')
-		} else {
-			set |= 1 << (26 + r%6)
+// drop takes a part out of the index.
+func (x *Index) drop(p *part) {
+	for i := range x.parts {
+		if x.parts[i] == p {
+			x.parts = append(x.parts[:i], x.parts[i+1:]...)
+			return
 		}
 	}
-	return set
+}
+
+// seal ends the growth of the head and begins another.
+func (x *Index) seal() {
+	if x.head.alive > 0 {
+		x.parts = append(x.parts, x.head)
+	}
+	x.head = newHeadPart()
+}
+
+// all yields every part that holds anything.
+func (x *Index) all(yield func(*part) bool) {
+	for _, p := range x.parts {
+		if !yield(p) {
+			return
+		}
+	}
+	if x.head.alive > 0 {
+		yield(x.head)
+	}
 }
 
 // idf is how much a word of df items says among n: ln(1 + (n - df + 0.5) / (df + 0.5)).
-func idf(n, df int) float32 {
-	return float32(math.Log1p((float64(n-df) + 0.5) / (float64(df) + 0.5)))
+func idf(n, df int) float64 {
+	return math.Log1p((float64(n-df) + 0.5) / (float64(df) + 0.5))
 }

@@ -1,6 +1,7 @@
 package lexical
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -15,6 +16,7 @@ import (
 	"github.com/haggle-commerce/haggle/libs/feature"
 	"github.com/haggle-commerce/haggle/libs/shop"
 	"github.com/haggle-commerce/haggle/services/recall/internal/catalogue"
+	"github.com/haggle-commerce/haggle/services/recall/internal/top"
 )
 
 var vocabulary = strings.Fields("red blue shoe shoes jacket jackets trail running acme globex for the with 红色 跑鞋 跑步鞋 usb 9.5")
@@ -62,88 +64,167 @@ func texts(it *shop.Item) [fieldCount][]string {
 	return f
 }
 
-// naive scores every item by the formula in the package comment, word by word over its text.
-func naive(p Params, items map[catalogue.Slot]*shop.Item, words []Word, least int) map[catalogue.Slot]float64 {
-	weights := func(it *shop.Item, holds func(string) bool) map[string]float64 {
-		found := map[string]float64{}
+// naive scores every item by the formula in the package comment, word by word over its text, in the steps that [Params.quantise] and
+// scale allow. Whole are the items that hold all words that are not optional.
+func naive(p Params, items map[catalogue.Slot]*shop.Item, words []Word, least int) (scores map[catalogue.Slot]uint32, whole catalogue.Bits) {
+	weights := func(it *shop.Item, holds func(string) bool) map[string]float32 {
+		found := map[string]float32{}
 		for f, words := range texts(it) {
-			fp, here := p.Fields[f], map[string]float64{}
+			fp := p.Fields[f]
+			counts := map[string]int{}
 			for _, word := range words {
 				if holds(word) {
-					here[word] += float64(fp.Weight) / float64(1-fp.B+fp.B*float32(len(words))/fp.Pivot)
+					counts[word]++
 				}
 			}
-			for word, w := range here {
-				found[word] = max(found[word], w)
+			for word, n := range counts {
+				found[word] = max(found[word], fp.Weight*float32(n)/(1-fp.B+fp.B*float32(len(words))/fp.Pivot))
 			}
 		}
 		return found
 	}
 	required := 0
-	matched, scores := map[catalogue.Slot]int{}, map[catalogue.Slot]float64{}
+	matched := map[catalogue.Slot]int{}
+	scores = map[catalogue.Slot]uint32{}
 	for _, w := range words {
-		holds := func(word string) bool { return word == w.Stem }
-		if r := []rune(w.Stem); len(r) == 1 && r[0] > 0x2e80 {
-			holds = func(word string) bool { return strings.Contains(word, w.Stem) }
+		stems := map[string]float32{w.Stem: 1}
+		for _, f := range w.Forms {
+			stems[f.Stem] = max(stems[f.Stem], f.Weight)
 		}
-		df := map[string]int{}
-		for _, it := range items {
-			for word := range weights(it, holds) {
-				df[word]++
+		share := func(word string) float32 {
+			best := float32(0)
+			for stem, s := range stems {
+				if r := []rune(stem); word == stem || (len(r) == 1 && r[0] > 0x2e80 && strings.Contains(word, stem)) {
+					best = max(best, s)
+				}
 			}
+			return best
+		}
+		df := 0
+		for _, it := range items {
+			df += len(weights(it, func(word string) bool { return share(word) > 0 }))
 		}
 		if !w.Optional {
 			required++
 		}
 		for s, it := range items {
-			found := weights(it, holds)
-			if len(found) > 0 && !w.Optional {
-				matched[s]++
+			best := uint32(0)
+			for word, x := range weights(it, func(word string) bool { return share(word) > 0 }) {
+				idf := math.Log(1 + (float64(len(items)-min(df, len(items)))+0.5)/(float64(min(df, len(items)))+0.5))
+				factor := math.Round(idf * scale * max(1, float64(w.Weight)) * float64(share(word)))
+				weight := math.Round(float64(x * (p.K1 + 1) / (p.K1 + x) / (p.K1 + 1) * 255))
+				best = max(best, uint32(max(factor, 1))*uint32(max(weight, 1)))
 			}
-			for word, x := range found {
-				idf := math.Log(1 + (float64(len(items)-df[word])+0.5)/(float64(df[word])+0.5))
-				scores[s] += idf * x * float64(p.K1+1) / (float64(p.K1) + x)
+			scores[s] += best
+			if best > 0 && !w.Optional {
+				matched[s]++
 			}
 		}
 	}
 	least = max(1, min(least, required))
+	whole = whole.Grow(64)
 	for s := range scores {
 		if matched[s] < least {
 			delete(scores, s)
+		} else if matched[s] == required {
+			whole.Set(s)
 		}
 	}
-	return scores
+	return scores, whole
 }
 
-func TestSearchEqualsNaive(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		x, analyser, items := New(Defaults()), NewAnalyser(), map[catalogue.Slot]*shop.Item{}
-		var sc Scratch
-		for range rapid.IntRange(0, 60).Draw(t, "changes") {
-			s := catalogue.Slot(rapid.IntRange(0, 40).Draw(t, "slot"))
-			if rapid.IntRange(0, 4).Draw(t, "delete") == 0 {
-				if _, ok := items[s]; x.Delete(s) != ok {
-					t.Fatalf("Delete(%d) = %v", s, !ok)
-				}
-				delete(items, s)
-				continue
+// tie is any order of slots that is not their own, with leading bytes that are often equal.
+func tie(s catalogue.Slot) uint64 { return uint64(s) * 0x9e3779b97f4a7c15 &^ (0x3f << 56) }
+
+// shuffle changes an index at random, in heads of four, and returns what it should hold.
+func shuffle(t *rapid.T, changes int) (*Index, map[catalogue.Slot]*shop.Item) {
+	x, analyser, items := New(Defaults()), NewAnalyser(), map[catalogue.Slot]*shop.Item{}
+	x.smallest = 4
+	var jobs []*Job
+	for range rapid.IntRange(0, changes).Draw(t, "changes") {
+		s := catalogue.Slot(rapid.IntRange(0, 40).Draw(t, "slot"))
+		switch rapid.IntRange(0, 9).Draw(t, "what") {
+		case 0, 1:
+			if _, ok := items[s]; x.Delete(s) != ok {
+				t.Fatalf("Delete(%d) = %v", s, !ok)
 			}
+			delete(items, s)
+		case 2:
+			if j := x.Work(); j != nil {
+				jobs = append(jobs, j)
+			}
+		case 3:
+			if len(jobs) > 0 {
+				i := rapid.IntRange(0, len(jobs)-1).Draw(t, "job")
+				jobs[i].Run()
+				if err := x.Install(jobs[i]); err != nil {
+					t.Fatal(err)
+				}
+				jobs = slices.Delete(jobs, i, i+1)
+			}
+		default:
 			it := drawItem(t)
-			x.Put(s, analyser.Analyse(it))
+			d := analyser.Analyse(it)
+			d.Order(tie(s))
+			x.Put(s, d)
 			items[s] = it
 		}
-		for range 3 {
-			words := Words(phrases(t, 5) + " " + rapid.SampledFrom([]string{"", "鞋", "nothing", "jackt"}).Draw(t, "odd"))
-			least := rapid.IntRange(0, 4).Draw(t, "least")
-			x.Search(&sc, words, least)
-			got := map[catalogue.Slot]float64{}
-			for _, s := range sc.Hits {
-				got[s] = float64(sc.Score(s))
+	}
+	if rapid.Bool().Draw(t, "load") {
+		for _, j := range jobs {
+			j.Run()
+			if err := x.Install(j); err != nil {
+				t.Fatal(err)
 			}
-			want := naive(Defaults(), items, words, least)
-			if diff := gocmp.Diff(want, got, cmpopts.EquateApprox(1e-4, 1e-4), cmpopts.EquateEmpty()); diff != "" {
-				t.Fatalf("Search(%+v, least %d) (-want +got):\n%s", words, least, diff)
+		}
+		b, err := x.AppendBinary(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if x, err = Load(Defaults(), b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return x, items
+}
+
+func drawWords(t *rapid.T) []Word {
+	words := Words(phrases(t, 5) + " " + rapid.SampledFrom([]string{"", "鞋", "nothing", "jackt"}).Draw(t, "odd"))
+	if len(words) > 0 && rapid.Bool().Draw(t, "forms") {
+		words[0].Weight = 2
+		words[0].Forms = []Form{{Stem: "jacket", Weight: 0.5}, {Stem: "色", Weight: 0.25}}
+	}
+	return words
+}
+
+func TestFindEqualsNaive(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		x, items := shuffle(t, 80)
+		var sc Scratch
+		for range 4 {
+			q := Query{
+				Words: drawWords(t), Least: rapid.IntRange(0, 4).Draw(t, "least"), Limit: rapid.IntRange(0, 50).Draw(t, "limit"),
+				Count: rapid.Bool().Draw(t, "count"),
 			}
+			if rapid.Bool().Draw(t, "tied") {
+				q.Tie = tie
+			}
+			if rapid.Bool().Draw(t, "filtered") {
+				q.Within = catalogue.Bits{rapid.Uint64().Draw(t, "within")}
+			}
+			if rapid.Bool().Draw(t, "narrowed") {
+				stay := rapid.Uint64().Draw(t, "stay")
+				q.Room = rapid.IntRange(0, 64).Draw(t, "room")
+				q.Narrow = func(found catalogue.Bits) catalogue.Bits {
+					if len(found)*64 < q.Room {
+						t.Fatalf("the set has room for %d, want %d", len(found)*64, q.Room)
+					}
+					return catalogue.Bits{stay}
+				}
+				checkFind(t, x, &sc, &q, items, stay)
+				continue
+			}
+			checkFind(t, x, &sc, &q, items, math.MaxUint64)
 		}
 		if x.Count() != len(items) {
 			t.Fatalf("Count() = %d, want %d", x.Count(), len(items))
@@ -151,16 +232,96 @@ func TestSearchEqualsNaive(t *testing.T) {
 	})
 }
 
+// checkFind compares Find with the naive search. Stay are the slots that narrowing leaves.
+func checkFind(t *rapid.T, x *Index, sc *Scratch, q *Query, items map[catalogue.Slot]*shop.Item, stay uint64) {
+	q.WholeFirst = (q.Count || q.Narrow != nil) && rapid.Bool().Draw(t, "whole first")
+	f := x.Find(sc, q)
+	all, complete := naive(Defaults(), items, q.Words, q.Least)
+	var want []top.Entry
+	set := catalogue.Bits(nil).Grow(max(x.Size(), q.Room))
+	for s, score := range all {
+		if q.Within != nil && !q.Within.Has(s) {
+			continue
+		}
+		if set.Set(s); !(catalogue.Bits{stay}).Has(s) {
+			continue
+		}
+		e := top.Entry{Slot: s, Score: float64(score) * sc.unit, Tie: uint64(s)}
+		if q.WholeFirst && f.Least < f.Required && complete.Has(s) {
+			e.Score += whole
+		}
+		if q.Tie != nil {
+			e.Tie = q.Tie(s)
+		}
+		want = append(want, e)
+	}
+	slices.SortFunc(want, func(a, b top.Entry) int {
+		return cmp.Or(cmp.Compare(b.Score, a.Score), cmp.Compare(tie(a.Slot)>>56, tie(b.Slot)>>56), cmp.Compare(a.Tie, b.Tie))
+	})
+	if f.Exact && f.Total != len(want) || !f.Exact && (q.Count || q.Narrow != nil) {
+		t.Fatalf("Find(%+v) found %d, exact %v, want %d", q, f.Total, f.Exact, len(want))
+	}
+	want = want[:min(len(want), q.Limit)]
+	if diff := gocmp.Diff(want, sc.Best, cmpopts.EquateEmpty()); diff != "" {
+		t.Fatalf("Find(%+v) (-want +got):\n%s", q, diff)
+	}
+	if q.Narrow != nil && !slices.Equal(sc.Set, set) {
+		t.Fatalf("Find(%+v) set %x, want %x", q, sc.Set, set)
+	}
+	for _, e := range want {
+		if got := sc.Score(e.Slot); got != float32(float64(all[e.Slot])*sc.unit) {
+			t.Fatalf("Score(%d) = %v, want %v", e.Slot, got, e.Score)
+		}
+	}
+}
+
+// find returns the items that hold at least least of the words, in the order of their slots.
+func find(x *Index, sc *Scratch, words []Word, least int) (found []catalogue.Slot) {
+	x.Find(sc, &Query{Words: words, Least: least, Limit: 100, Count: true})
+	for _, e := range sc.Best {
+		found = append(found, e.Slot)
+	}
+	slices.Sort(found)
+	return found
+}
+
+// TestScoreIsThatOfTheFormula bounds what the steps of weights and factors cost.
+func TestScoreIsThatOfTheFormula(t *testing.T) {
+	x, analyser := New(Defaults()), NewAnalyser()
+	for i := range 50 {
+		x.Put(catalogue.Slot(i), analyser.Analyse(&shop.Item{Title: "common words" + strings.Repeat(" filling", i%7)}))
+	}
+	x.Put(50, analyser.Analyse(&shop.Item{Title: "a rare shoe", Description: "for a walk"}))
+	var sc Scratch
+	find(x, &sc, Words("rare walk"), 2)
+	score := func(field Field, length float64) float64 {
+		fp := Defaults().Fields[field]
+		w := float64(fp.Weight) / (1 - float64(fp.B) + float64(fp.B)*length/float64(fp.Pivot))
+		return idf(51, 1) * w * 2.2 / (1.2 + w)
+	}
+	want := score(Title, 3) + score(Description, 3)
+	if got := float64(sc.Score(50)); math.Abs(got-want) > 0.005*want {
+		t.Errorf("the score is %v, want %v", got, want)
+	}
+}
+
 func TestDictionaryForgets(t *testing.T) {
 	x, analyser := New(Defaults()), NewAnalyser()
+	x.smallest = 64
 	for i := range 500 {
 		x.Put(catalogue.Slot(i%3), analyser.Analyse(&shop.Item{Title: fmt.Sprintf("word%d 红%c", i, rune('一'+i))}))
+		for j := x.Work(); j != nil; j = x.Work() {
+			j.Run()
+			if err := x.Install(j); err != nil {
+				t.Fatal(err)
+			}
+		}
 	}
 	for s := range catalogue.Slot(3) {
 		x.Delete(s)
 	}
-	if x.Terms() != 0 || len(x.byLetter) != 0 || len(x.terms) > 20 {
-		t.Errorf("%d terms, %d letters and room for %d terms remain", x.Terms(), len(x.byLetter), len(x.terms))
+	if x.Terms() != 0 || len(x.parts) != 0 {
+		t.Errorf("%d terms and %d parts remain", x.Terms(), len(x.parts))
 	}
 }
 
@@ -304,17 +465,18 @@ func TestLike(t *testing.T) {
 		x.Put(catalogue.Slot(i), analyser.Analyse(&shop.Item{Title: title}))
 	}
 	var sc Scratch
-	x.Like(&sc, 0)
-	slices.SortFunc(sc.Hits, func(a, b catalogue.Slot) int { return int(math.Copysign(1, float64(sc.Score(b)-sc.Score(a)))) })
-	if len(sc.Hits) < 2 || sc.Hits[0] != 1 || slices.Contains(sc.Hits, 0) || slices.Contains(sc.Hits, 3) {
-		t.Errorf("Like(0) = %v, want 1 first, without 0 and 3", sc.Hits)
+	x.Like(&sc, 0, Query{Limit: 3})
+	if len(sc.Best) != 3 || sc.Best[0].Slot != 1 || slices.ContainsFunc(sc.Best, func(e top.Entry) bool { return e.Slot == 0 || e.Slot == 3 }) {
+		t.Errorf("Like(0) = %v, want 1 first, without 0 and 3", sc.Best)
 	}
-	x.Like(&sc, 99)
-	if len(sc.Hits) != 0 {
-		t.Errorf("Like of an unknown item = %v", sc.Hits)
+	if x.Like(&sc, 0, Query{Limit: 3, Within: catalogue.Bits{1<<2 | 1<<3}}); len(sc.Best) != 1 || sc.Best[0].Slot != 2 {
+		t.Errorf("Like(0) within 2 and 3 = %v", sc.Best)
 	}
-	if x.Search(&sc, Words("hose"), 1); len(sc.Hits) != 2 {
-		t.Errorf("Search after Like = %v", sc.Hits)
+	if x.Like(&sc, 99, Query{Limit: 3}); len(sc.Best) != 0 {
+		t.Errorf("Like of an unknown item = %v", sc.Best)
+	}
+	if hits := find(x, &sc, Words("hose"), 1); len(hits) != 2 {
+		t.Errorf("hose finds %v", hits)
 	}
 }
 
@@ -365,8 +527,7 @@ func BenchmarkSearch(b *testing.B) {
 				i, hits := 0, 0
 				b.ReportAllocs()
 				for b.Loop() {
-					x.Search(&sc, parsed[i%len(parsed)], least)
-					hits += len(sc.Hits)
+					hits += x.Find(&sc, &Query{Words: parsed[i%len(parsed)], Least: least, Limit: 200, Count: true}).Total
 					i++
 				}
 				b.ReportMetric(float64(hits)/float64(i), "hits")
@@ -389,7 +550,7 @@ func BenchmarkLike(b *testing.B) {
 	i := 0
 	b.ReportAllocs()
 	for b.Loop() {
-		x.Like(&sc, catalogue.Slot(i%20_000))
+		x.Like(&sc, catalogue.Slot(i%20_000), Query{Limit: 100})
 		i++
 	}
 }
@@ -416,15 +577,14 @@ func TestFurtherStemsStandForTheWord(t *testing.T) {
 	}
 	var sc Scratch
 	words := []Word{{Text: "tv", Stem: "tv", Forms: []Form{{"television", 1}, {"tv", 1}, {"telly", 1}, {"television", 1}}}, {Text: "stand", Stem: "stand"}}
-	if required := x.Search(&sc, words, 2); required != 2 {
-		t.Errorf("%d words are required, want 2", required)
+	if f := x.Find(&sc, &Query{Words: words, Least: 2}); f.Required != 2 {
+		t.Errorf("%d words are required, want 2", f.Required)
 	}
-	slices.Sort(sc.Hits)
-	if !slices.Equal(sc.Hits, []catalogue.Slot{0, 1, 2}) {
-		t.Errorf("hits %v, want all that hold either word", sc.Hits)
+	if hits := find(x, &sc, words, 2); !slices.Equal(hits, []catalogue.Slot{0, 1, 2}) {
+		t.Errorf("hits %v, want all that hold either word", hits)
 	}
-	if sc.Matched(2) != 2 {
-		t.Errorf("an item with both forms matches %d words, want 2", sc.Matched(2))
+	if hits := find(x, &sc, words, 3); !slices.Equal(hits, []catalogue.Slot{0, 1, 2}) {
+		t.Errorf("hits %v: more words than there are cannot be asked for", hits)
 	}
 	if !x.Known(Word{Stem: "telly", Forms: []Form{{"tv", 1}}}) || x.Known(Word{Stem: "telly"}) {
 		t.Error("a word is known by any of its stems")
@@ -436,8 +596,8 @@ func TestTitlesAreStemmedByTheirLanguage(t *testing.T) {
 	x.Put(0, analyser.Analyse(&shop.Item{Title: "Rain jacket", Titles: map[string]string{"de-AT": "Wasserdichte Jacken"}}))
 	var sc Scratch
 	for _, word := range []Word{{Stem: "jack"}, {Stem: "wasserdicht"}, {Stem: feature.Stem("jacken")}} {
-		if x.Search(&sc, []Word{word}, 1); len(sc.Hits) != 1 {
-			t.Errorf("%q finds %v", word.Stem, sc.Hits)
+		if hits := find(x, &sc, []Word{word}, 1); len(hits) != 1 {
+			t.Errorf("%q finds %v", word.Stem, hits)
 		}
 	}
 }
@@ -458,10 +618,10 @@ func TestRestoredIndexFindsTheSame(t *testing.T) {
 	}
 	for _, query := range []string{"jacket", "red shoe", "hose", "winter"} {
 		var before, after Scratch
-		x.Search(&before, Words(query), 1)
-		restored.Search(&after, Words(query), 1)
-		if !slices.Equal(before.Hits, after.Hits) {
-			t.Errorf("%q finds %v, restored %v", query, before.Hits, after.Hits)
+		find(x, &before, Words(query), 1)
+		find(restored, &after, Words(query), 1)
+		if !slices.Equal(before.Best, after.Best) {
+			t.Errorf("%q finds %v, restored %v", query, before.Best, after.Best)
 		}
 	}
 }

@@ -1,95 +1,121 @@
 package lexical
 
 import (
+	"encoding/binary"
+	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/haggle-commerce/haggle/services/recall/internal/catalogue"
 	"github.com/haggle-commerce/haggle/services/recall/internal/pack"
+	"github.com/haggle-commerce/haggle/services/recall/internal/segment"
 )
 
-// AppendBinary appends the index.
-func (x *Index) AppendBinary(dst []byte) ([]byte, error) {
-	dst = pack.AppendUint(dst, uint64(len(x.items)))
-	for i := range x.items {
-		e := &x.items[i]
-		live := uint64(0)
-		if e.live {
-			live = 1
-		}
-		dst = pack.AppendUint(pack.AppendUint(dst, live), e.fingerprint)
-		dst = pack.AppendUint(dst, uint64(len(e.terms)))
-		for _, id := range e.terms {
-			dst = pack.AppendUint(dst, uint64(id))
-		}
-	}
-	dst = pack.AppendUint(dst, uint64(len(x.terms)))
-	for i := range x.terms {
-		t := &x.terms[i]
-		dst = pack.AppendText(dst, t.stem)
-		if len(t.slots) > 0 {
-			dst = pack.AppendText(dst, t.surface)
-			dst = pack.AppendUint(dst, uint64(len(t.slots)))
-			for _, s := range t.slots {
-				dst = pack.AppendUint(dst, uint64(s))
+// indexMagic begins the bytes of an index; the last byte is the version. Version 1: 2026-11, the first.
+const indexMagic = "haggleL\x01"
+
+// AppendBinary appends the index to b. It is a reader: segments are copied as they are, with their dead, and heads are written as
+// segments, some 10 us per item of a head. Each segment has a checksum of its own; the slots are those of the catalogue of the moment,
+// so the two belong into one snapshot.
+func (x *Index) AppendBinary(b []byte) ([]byte, error) {
+	b = append(b, indexMagic...)
+	b = binary.LittleEndian.AppendUint64(b, uint64(x.size))
+	count := len(b)
+	b = binary.LittleEndian.AppendUint64(b, 0)
+	written := uint64(0)
+	for p := range x.all {
+		var dead catalogue.Bits
+		var bytes []byte
+		if p.head == nil {
+			dead, bytes = p.dead, p.segment.Bytes()
+		} else {
+			made, err := segment.Build([]segment.Part{p.source()})
+			if err != nil {
+				return nil, fmt.Errorf("write head: %w", err)
 			}
-			dst = pack.AppendList(dst, t.weights)
+			bytes = made
 		}
+		b = binary.LittleEndian.AppendUint64(b, uint64(len(dead)))
+		for _, w := range dead {
+			b = binary.LittleEndian.AppendUint64(b, w)
+		}
+		b = binary.LittleEndian.AppendUint64(b, uint64(len(bytes)))
+		b = append(b, bytes...)
+		written++
 	}
-	return dst, nil
+	binary.LittleEndian.PutUint64(b[count:], written)
+	return b, nil
 }
 
-// Load returns the index that [Index.AppendBinary] wrote. Its errors wrap [pack.ErrBroken].
+// Load returns the index that [Index.AppendBinary] wrote. It copies the segments, so that what else is in b can go. The constants of the
+// score are not in it: they have to be those with which the items were put. Its errors wrap [pack.ErrBroken].
 func Load(p Params, b []byte) (*Index, error) {
-	x := New(p)
-	r := pack.Read(b)
-	x.items = make([]entry, r.Count(3))
-	left := 0
-	for i := range x.items {
-		e := &x.items[i]
-		e.live = r.Below(2) == 1
-		e.fingerprint = r.Uint()
-		e.terms = make([]termID, r.Count(1))
-		for j := range e.terms {
-			e.terms[j] = termID(r.Below(1 << 32))
-		}
-		if e.live {
-			x.count++
-		} else if len(e.terms) > 0 {
-			r.Fail("an item that is gone has words")
-		}
-		left += len(e.terms)
+	if len(b) < len(indexMagic) || string(b[:len(indexMagic)]) != indexMagic {
+		return nil, fmt.Errorf("%w: an index does not begin with its mark and version", pack.ErrBroken)
 	}
-	for i := range r.Count(1) {
-		x.terms, x.own = append(x.terms, term{}), append(x.own, termID(len(x.own)))
-		stem := r.Text()
-		if stem == "" {
-			x.free = append(x.free, termID(i))
+	b = b[len(indexMagic):]
+	next := func(most uint64) (n uint64, ok bool) {
+		if len(b) < 8 {
+			return 0, false
+		}
+		n, b = binary.LittleEndian.Uint64(b), b[8:]
+		return n, n <= most
+	}
+	x := New(p)
+	size, ok := next(1 << 32)
+	count, more := next(uint64(len(b)))
+	if !ok || !more {
+		return nil, fmt.Errorf("%w: an index of %d slots and %d segments", pack.ErrBroken, size, count)
+	}
+	x.size = int(size)
+	for range count {
+		words, ok := next(uint64(len(b) / 8))
+		if !ok || words > uint64(len(b)/8) {
+			return nil, fmt.Errorf("%w: a segment is cut short", pack.ErrBroken)
+		}
+		dead := make(catalogue.Bits, words)
+		for i := range dead {
+			dead[i], b = binary.LittleEndian.Uint64(b), b[8:]
+		}
+		length, ok := next(uint64(len(b)))
+		if !ok || length > uint64(len(b)) {
+			return nil, fmt.Errorf("%w: a segment is cut short", pack.ErrBroken)
+		}
+		s, err := segment.Open(slices.Clone(b[:length]))
+		if err != nil {
+			return nil, fmt.Errorf("%w: open segment: %w", pack.ErrBroken, err)
+		}
+		b = b[length:]
+		if err := x.admit(s, dead); err != nil {
+			return nil, err
+		}
+	}
+	if len(b) > 0 {
+		return nil, fmt.Errorf("%w: %d bytes follow an index", pack.ErrBroken, len(b))
+	}
+	return x, nil
+}
+
+// admit adds a segment and its dead.
+func (x *Index) admit(s *segment.Segment, dead catalogue.Bits) error {
+	p := newSegmentPart(s)
+	for doc := range dead.All {
+		if int(doc) >= s.Docs() {
+			return fmt.Errorf("%w: document %d of %d is dead", pack.ErrBroken, doc, s.Docs())
+		}
+		p.kill(uint32(doc))
+	}
+	if int(s.Slot(uint32(s.Docs()-1))) >= x.size {
+		return fmt.Errorf("%w: a slot lies above %d", pack.ErrBroken, x.size)
+	}
+	for doc := range uint32(s.Docs()) {
+		if p.dead.Has(catalogue.Slot(doc)) {
 			continue
 		}
-		t := term{stem: strings.Clone(stem), surface: r.Text(), letters: letters(stem)}
-		t.slots = make([]catalogue.Slot, r.Count(1))
-		for j := range t.slots {
-			t.slots[j] = catalogue.Slot(r.Below(len(x.items)))
-			if r.Err() != nil || (j > 0 && t.slots[j] <= t.slots[j-1]) || !slices.Contains(x.items[t.slots[j]].terms, termID(i)) {
-				r.Fail("a word whose items do not rise or do not hold it")
-				return nil, r.Err()
-			}
-		}
-		left -= len(t.slots)
-		t.weights = pack.List[float32](r)
-		if _, twice := x.byStem[stem]; twice || len(t.weights) != len(t.slots) {
-			r.Fail("a word is there twice, or has %d items and %d weights", len(t.slots), len(t.weights))
-			return nil, r.Err()
-		}
-		x.terms[i] = t
-		x.byStem[t.stem] = termID(i)
-		for _, at := range entrances(t.stem) {
-			x.byLetter[at] = append(x.byLetter[at], termID(i))
+		if other, _ := x.find(s.Slot(doc)); other != nil {
+			return fmt.Errorf("%w: an item lives twice", pack.ErrBroken)
 		}
 	}
-	if left != 0 {
-		r.Fail("items hold words that do not hold them")
-	}
-	return x, r.End()
+	x.parts = append(x.parts, p)
+	x.count += p.alive
+	return nil
 }

@@ -37,8 +37,7 @@ func index(titles ...string) *lexical.Index {
 func matching(x *lexical.Index) func([]lexical.Word) int {
 	return func(words []lexical.Word) int {
 		var sc lexical.Scratch
-		x.Search(&sc, words, len(words))
-		return len(sc.Hits)
+		return x.Find(&sc, &lexical.Query{Words: words, Least: len(words), Count: true}).Total
 	}
 }
 
