@@ -34,6 +34,13 @@ var orders = map[string]order{
 // those that match nearly all fill the page, behind them.
 const pageful = 20
 
+// Of how many of the best items it is read how near the words of the query stand in them, two pages and what lies around their end, and
+// what that counts against the words themselves.
+const (
+	nearFirst = 50
+	nearShare = .25
+)
+
 // matches is what a search has found: what holds at least least words, and passes the filter.
 type matches struct {
 	words    []lexical.Word
@@ -159,6 +166,7 @@ func (q *question) narrow(found catalogue.Bits) catalogue.Bits {
 func (q *question) best(m *matches) []top.Entry {
 	e := q.engine
 	if m.way == byRelevance {
+		e.words.Near(&q.words, nearFirst, nearShare)
 		return q.words.Best
 	}
 	if m.way == byPopularity && m.browsing {

@@ -190,9 +190,10 @@ func (sc *Scratch) match(p *part, required int) {
 // emit takes what is in the window with a score of at least least into the result, and empties the window.
 func (sc *Scratch) emit(p *part, least uint32) {
 	q, ties := &sc.query, p.ties()
+	sc.window.Keep(least)
 	for i := range sc.window.Len() {
 		doc, score := sc.window.At(i)
-		if score < least || p.dead.Has(catalogue.Slot(doc)) {
+		if p.dead.Has(catalogue.Slot(doc)) {
 			continue
 		}
 		if q.Within != nil && !q.Within.Has(p.slot(doc)) {

@@ -132,6 +132,14 @@ func (p *part) coded(code uint64) uint32 {
 	return p.segment.Coded(code)
 }
 
+// code is what a term is in streams.
+func (p *part) code(term uint32) uint64 {
+	if p.head != nil {
+		return segment.FirstWord + uint64(term)
+	}
+	return p.segment.Code(term)
+}
+
 // term looks up a stem.
 func (p *part) term(stem string) (term uint32, ok bool) {
 	if p.head != nil {

@@ -72,6 +72,8 @@ type Scratch struct {
 	query     Query
 	result    Found
 	threshold uint32
+	near      []pair
+	met       []met
 }
 
 // hit is an item that was found, before it is known whether it stays, with its score in the form of a window.
