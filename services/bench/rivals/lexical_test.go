@@ -31,7 +31,7 @@ func TestBothFindTheSame(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { bleve.close() })
-	if weighed.Seconds <= 0 || weighed.BytesPerItem <= 0 || rival.Seconds <= 0 || rival.BytesPerItem <= 0 {
+	if weighed.Seconds <= 0 || weighed.BytesPerItem <= 0 || weighed.BytesPerItem > 10_000 || rival.Seconds <= 0 || rival.BytesPerItem <= 0 {
 		t.Errorf("ours was built as %+v, bleve's as %+v", weighed, rival)
 	}
 	find := func(x index, text string, form trial.Form) []string {

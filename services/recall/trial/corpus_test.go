@@ -13,7 +13,7 @@ func TestShelfFindsWhatHoldsTheWords(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if shelf.BuildSeconds() <= 0 || shelf.BytesPerItem() <= 0 {
+	if shelf.BuildSeconds() <= 0 || shelf.BytesPerItem() <= 0 || shelf.BytesPerItem() > 10_000 {
 		t.Errorf("built in %v s, %v bytes an item", shelf.BuildSeconds(), shelf.BytesPerItem())
 	}
 	corpus := NewCorpus(items, o.Seed)
