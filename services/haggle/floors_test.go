@@ -64,7 +64,14 @@ var plan = map[string]room{
 	"libs/registry":    {floor: 5, guests: []string{"*"}},
 	"libs/service":     {floor: 6, guests: []string{"*"}},
 	"libs/servicetest": {floor: 7, guests: []string{"*"}},
+
+	// What others built for the same work stands beside the house, to be measured, in a module of its own.
+	rivals:       {floor: 10, guests: []string{"*"}},
+	rivals + "/": {floor: 10, guests: []string{"*"}},
 }
+
+// rivals is the module that no other may import.
+const rivals = "services/bench/rivals"
 
 // keptApart names modules that only some packages may import, wherever the plan says "*".
 var keptApart = map[string][]string{
@@ -76,6 +83,7 @@ var keptApart = map[string][]string{
 	"github.com/redis/go-redis":      {"libs/online", "libs/service", "libs/servicetest", "services/feature-store", "services/haggle"},
 	"github.com/nats-io/nats.go":     {"libs/bus", "libs/registry", "libs/service", "libs/servicetest", "services/haggle"},
 	"github.com/HdrHistogram/":       {"services/bench"},
+	"github.com/blevesearch/bleve":   {rivals},
 	"github.com/stretchr/testify":    {},
 	"github.com/prometheus/client_golang": {
 		"libs/observe", "libs/bus", "libs/online", "libs/registry", "libs/service", "libs/servicetest",
@@ -185,6 +193,9 @@ func refuseOurs(path string, r room, other string) string {
 		if crosses(path, other) {
 			return "a service does not know another service"
 		}
+		if strings.HasPrefix(other, rivals) && !strings.HasPrefix(path, rivals) {
+			return "nothing knows the rivals"
+		}
 		return ""
 	}
 	o, ok := roomOf(other)
@@ -271,6 +282,8 @@ func TestFloorsCatchesPlantedViolation(t *testing.T) {
 		"a core reaches a foreign module":   {"services/recall/internal/lexical/planted.go", `import _ "github.com/nats-io/nats.go"`, "services/recall/internal/lexical imports github.com/nats-io/nats.go"},
 		"a service knows another":           {"services/recall/planted.go", `import _ "` + base + `services/ranking"`, "services/recall imports services/ranking: a service does not know another service"},
 		"the bench knows a core":            {"services/bench/planted.go", `import _ "` + base + `services/recall/internal/top"`, "services/bench imports services/recall/internal/top: a service does not know another service"},
+		"the bench knows a rival":           {"services/bench/planted.go", `import _ "` + base + `services/bench/rivals"`, "services/bench imports services/bench/rivals: nothing knows the rivals"},
+		"a rival outside its room":          {"services/bench/planted.go", `import _ "github.com/blevesearch/bleve/v2"`, "services/bench imports github.com/blevesearch/bleve/v2: github.com/blevesearch/bleve is kept to [services/bench/rivals]"},
 		"test support in production code":   {"services/recall/planted.go", `import _ "` + base + `libs/servicetest"`, "services/recall imports libs/servicetest: it is for tests alone"},
 		"a foreign module outside its room": {"services/trainer/planted.go", `import _ "github.com/go-chi/chi/v5"`, "services/trainer imports github.com/go-chi/chi/v5: github.com/go-chi/ is kept to [services/gateway]"},
 	}

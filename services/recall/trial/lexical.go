@@ -157,6 +157,8 @@ func newShelf(ctx context.Context, o LexicalOptions, f *LexicalFigures, progress
 		}
 	}
 	f.BytesPerItem = float64(heapBytes()-before) / float64(o.Items)
+	// The words that titles are made of stood in memory before, too.
+	runtime.KeepAlive(g)
 	f.Parts = s.words.Parts()
 	return s, nil
 }
