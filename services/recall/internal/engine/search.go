@@ -35,10 +35,10 @@ var orders = map[string]order{
 const pageful = 20
 
 // Of how many of the best items it is read how near the words of the query stand in them, two pages and what lies around their end, and
-// what that counts against the words themselves.
+// the most that this counts against the words themselves.
 const (
 	nearFirst = 50
-	nearShare = .25
+	nearMost  = 0.25
 )
 
 // matches is what a search has found: what holds at least least words, and passes the filter.
@@ -166,7 +166,9 @@ func (q *question) narrow(found catalogue.Bits) catalogue.Bits {
 func (q *question) best(m *matches) []top.Entry {
 	e := q.engine
 	if m.way == byRelevance {
-		e.words.Near(&q.words, nearFirst, nearShare)
+		if share := q.nearShare(); share > 0 {
+			e.words.Near(&q.words, nearFirst, share)
+		}
 		return q.words.Best
 	}
 	if m.way == byPopularity && m.browsing {
@@ -179,6 +181,22 @@ func (q *question) best(m *matches) []top.Entry {
 		q.heap.Offer(top.Entry{Score: e.rank(s, m.way), Tie: e.catalogue.Tie(s), Slot: s})
 	}
 	return q.heap.Sorted()
+}
+
+// nearShare is what it counts how near the words of the query stand in an item: less, the more of the best items anybody has wanted yet,
+// and nothing from half of them on. What shoppers do says more, and where it is known, even a small share for words that happen to stand side by side drowns it.
+func (q *question) nearShare() float64 {
+	best := q.words.Best[:min(nearFirst, len(q.words.Best))]
+	unknown := 0
+	for i := range best {
+		if math.IsInf(q.engine.popular.Level(best[i].Slot), -1) {
+			unknown++
+		}
+	}
+	if 2*unknown <= len(best) {
+		return 0
+	}
+	return nearMost * (2*float64(unknown)/float64(len(best)) - 1)
 }
 
 // rank is what item s is sorted by, higher first; what is not known comes last.
