@@ -17,6 +17,7 @@ const (
 	KindNeighbour = "neighbour"
 	KindRecipe    = "recipe"
 	KindFactor    = "factor"
+	KindEncoder   = "encoder"
 )
 
 // Scorer gives rows of features a score each: the higher, the better. Scorers may be used by many goroutines at once.

@@ -48,6 +48,8 @@ func Run(ctx context.Context, kit service.Kit, c Config) error {
 	group.Go(func() error { return catalogue.follow(life) })
 	group.Go(func() error { return events.follow(life) })
 	group.Go(func() error { return d.watchNeighbours(life) })
+	group.Go(func() error { return d.watchEncoder(life) })
+	group.Go(func() error { return d.arrangeVectors(life) })
 	group.Go(func() error { return d.watchRecipe(life) })
 	group.Go(func() error {
 		for _, f := range []*follower{catalogue, events} {

@@ -71,6 +71,7 @@ type Engine struct {
 	neighbours *neighbour.Lists
 	table      *table
 	seen       recently
+	vectors    vectors
 }
 
 // New returns an engine that knows nothing.
@@ -93,6 +94,7 @@ func New(o Options) *Engine {
 		shoppers:  history.New(o.Shoppers),
 		seen:      recently{at: map[uint64]struct{}{}},
 	}
+	e.vectors.given, e.vectors.texts = e.newIndex(), e.newIndex()
 	e.rooms.New = func() any { return &room{counter: catalogue.Counter{Wide: o.Shards > 1}} }
 	return e
 }
@@ -110,6 +112,7 @@ const applyAtOnce = 16
 // Apply changes the catalogue. Texts are taken apart before the lock is held.
 func (e *Engine) Apply(changes []Change) {
 	var documents [applyAtOnce]*lexical.Document
+	var meant [applyAtOnce]prepared
 	for len(changes) > 0 {
 		n := min(applyAtOnce, len(changes))
 		for i, change := range changes[:n] {
@@ -118,12 +121,13 @@ func (e *Engine) Apply(changes []Change) {
 				documents[i] = e.analyser.Analyse(change.Item)
 			}
 		}
-		e.apply(changes[:n], documents[:n])
+		e.prepare(changes[:n], meant[:n])
+		e.apply(changes[:n], documents[:n], meant[:n])
 		changes = changes[n:]
 	}
 }
 
-func (e *Engine) apply(changes []Change, documents []*lexical.Document) {
+func (e *Engine) apply(changes []Change, documents []*lexical.Document, meant []prepared) {
 	e.writers.Lock()
 	defer e.writers.Unlock()
 	e.mu.Lock()
@@ -134,6 +138,7 @@ func (e *Engine) apply(changes []Change, documents []*lexical.Document) {
 			if s, ok := e.catalogue.Delete(change.ID); ok {
 				e.words.Delete(s)
 				e.setPhrases(s, nil)
+				e.setVectors(s, nil, nil)
 				e.cold.Delete(s, e.catalogue.Tie(s))
 				dropped = e.newest.Drop(s) || dropped
 			}
@@ -143,6 +148,7 @@ func (e *Engine) apply(changes []Change, documents []*lexical.Document) {
 		if e.words.Put(s, documents[i]) {
 			e.setPhrases(s, change.Item)
 		}
+		e.setVectors(s, change.Item, &meant[i])
 		e.cold.Put(s, e.catalogue.Tie(s))
 		dropped = e.newest.Drop(s) || dropped
 		e.newest.Raise(e.newestEntry(s))
@@ -312,6 +318,9 @@ func (e *Engine) SetNeighbours(source neighbour.Source) error {
 // Size says how much the engine knows.
 type Size struct {
 	Items, Words, Phrases, Shoppers, Sessions int
+	// Vectors and Encoded are how many items have a vector of the catalogue's and of the encoder's; RefusedVectors counts vectors that
+	// were refused for their length; VectorBytes is the memory of the indices.
+	Vectors, Encoded, RefusedVectors, VectorBytes int
 }
 
 // Size returns how much the engine knows.
@@ -321,6 +330,8 @@ func (e *Engine) Size() Size {
 	return Size{
 		Items: e.catalogue.Count(), Words: e.words.Terms(), Phrases: e.phrases.Len(),
 		Shoppers: e.shoppers.Len(), Sessions: e.sessions.Len(),
+		Vectors: e.vectors.given.Len(), Encoded: e.vectors.texts.Len(), RefusedVectors: e.vectors.refused,
+		VectorBytes: e.vectors.given.Bytes() + e.vectors.texts.Bytes(),
 	}
 }
 

@@ -112,6 +112,7 @@ func (q *question) recommend() {
 	q.together(w[blend.Together])
 	q.session(w[blend.Session])
 	q.similar(w[blend.Similar])
+	q.nearest(w[blend.Vector])
 	if context && q.request.Purpose != wire.Purpose_PURPOSE_RECOMMEND {
 		// What goes with the page's item is asked for, not what is popular anyway: that only fills up a short list.
 		q.limit = min(q.limit, max(q.blender.Len(), minRelated))
@@ -441,8 +442,8 @@ func (q *question) fill() {
 
 // blendColumns are the columns of a recommendation, and the channels that they come from.
 var (
-	blendColumns  = []string{wire.ColumnScore, wire.ColumnLexical, wire.ColumnTogether, wire.ColumnSession, wire.ColumnTrending, wire.ColumnSimilar, wire.ColumnAgain}
-	blendChannels = []blend.Channel{0, blend.Lexical, blend.Together, blend.Session, blend.Trending, blend.Similar, blend.Again}
+	blendColumns  = []string{wire.ColumnScore, wire.ColumnLexical, wire.ColumnTogether, wire.ColumnSession, wire.ColumnTrending, wire.ColumnSimilar, wire.ColumnAgain, wire.ColumnVector}
+	blendChannels = []blend.Channel{0, blend.Lexical, blend.Together, blend.Session, blend.Trending, blend.Similar, blend.Again, blend.Vector}
 )
 
 func (q *question) putBlend(candidates []blend.Candidate) {

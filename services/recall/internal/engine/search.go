@@ -63,6 +63,7 @@ func (q *question) search() error {
 	entries := q.best(&m, way)
 	if !m.browsing && way == byRelevance {
 		entries = q.favour(entries, query)
+		entries = q.mean(entries, query, m.required)
 	}
 	q.putSearch(entries[:min(len(entries), q.limit)])
 	q.putOrder(entries)

@@ -88,6 +88,7 @@ var sections = []section{
 		func(e *Engine, b []byte) error { return e.shoppers.Restore(b, e.catalogue.Size()) },
 	},
 	{"seen", (*Engine).saveSeen, (*Engine).loadSeen},
+	{"vectors", (*Engine).saveVectors, (*Engine).loadVectors},
 }
 
 // Save writes the state. Writers wait until it is written; those who ask do not, but for the moment in which the index of words is
