@@ -78,7 +78,7 @@ func (q *question) mean(entries []top.Entry, query string, words int) []top.Entr
 	if !own && len(entries) >= pageful && words < longQuery {
 		return entries
 	}
-	if !own && q.engine.vectors.model == nil {
+	if !own && (q.engine.vectors.model == nil || len(entries) > 0 && entries[0].Score >= beatsAll) {
 		return entries
 	}
 	k, ok := q.may(blend.Vector, 1)
@@ -112,7 +112,26 @@ func (q *question) mean(entries []top.Entry, query string, words int) []top.Entr
 	q.blender.Reset(q.engine.catalogue.Size())
 	q.blender.Add(blend.Offer{Channel: blend.Lexical, Weight: 1, Entries: entries})
 	q.blender.Add(blend.Offer{Channel: blend.Vector, Weight: share, Entries: found})
-	return q.blender.Ranked(max(q.limit, len(entries)), q.engine.catalogue)
+	q.values = q.values[:0]
+	for _, e := range entries {
+		q.values = append(q.values, float32(e.Score))
+	}
+	merged := q.blender.Ranked(max(q.limit, len(entries)), q.engine.catalogue)
+	rescale(merged, q.values)
+	return merged
+}
+
+// rescale gives a merged list the scores of words, in falling order, which other shards' lists are merged by: places behind the last of
+// them get ever less than it. Without any, scores stay those of the merge, which are less than those of words.
+func rescale(merged []top.Entry, scores []float32) {
+	for i := range merged {
+		switch {
+		case i < len(scores):
+			merged[i].Score = float64(scores[i])
+		case len(scores) > 0:
+			merged[i].Score = float64(scores[len(scores)-1]) * float64(len(scores)) / float64(i+1)
+		}
+	}
 }
 
 // nearest offers items whose vectors lie near those of the seeds: of the page's item, or else of the last two that the shopper
