@@ -220,7 +220,7 @@ func queryVector(r *strict.Reader) []float32 {
 	before := len(r.Faults())
 	vector := stock.Vector(r)
 	if reason := shop.VectorFault(vector); reason != "" && len(r.Faults()) == before {
-		r.FaultAt("vector", "%s", reason)
+		r.Fault("%s", reason)
 		return nil
 	}
 	return vector
