@@ -70,6 +70,7 @@ func (q *question) search() error {
 	entries := q.best(&m)
 	if !m.browsing && m.way == byRelevance {
 		entries = q.favour(entries, query)
+		entries = q.mean(entries, query, m.required)
 	}
 	q.putSearch(entries[:min(len(entries), q.limit)])
 	q.putOrder(entries)
@@ -229,9 +230,11 @@ func (q *question) favour(entries []top.Entry, query string) []top.Entry {
 	return entries
 }
 
+// beatsAll is more than any score of words.
+const beatsAll = 1000
+
 // named puts the item whose id was typed, if it may be offered, among the entries with a score that beats all.
 func (q *question) named(entries []top.Entry, id shop.ItemID) []top.Entry {
-	const beatsAll = 1000
 	e := q.engine
 	s, ok := e.catalogue.Find(id)
 	if !ok || !e.catalogue.Live().Has(s) || !q.selection.Holds(s) || slices.Contains(q.request.ExcludeItems, string(id)) {

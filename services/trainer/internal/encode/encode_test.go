@@ -159,7 +159,7 @@ func TestGradient(t *testing.T) {
 					}
 					for _, row := range w.Grams[other.From:other.To] {
 						if row == word.Row {
-							want += float64(other.Weight*tab.rarity[other.Row]) / float64(other.To-other.From) * float64(side.gradients[i*o.Dims+k])
+							want += float64(other.Weight*tab.rarity[other.Row]*encoder.GramShare(int(other.To-other.From))) * float64(side.gradients[i*o.Dims+k])
 						}
 					}
 				}

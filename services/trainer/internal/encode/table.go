@@ -136,7 +136,7 @@ func (t *table) forward(side *tower, i int) {
 		kernel.Axpy(out, weight, t.row(word.Row))
 		grams := w.Grams[word.From:word.To]
 		for _, row := range grams {
-			kernel.Axpy(out, weight/float32(len(grams)), t.row(row))
+			kernel.Axpy(out, weight*encoder.GramShare(len(grams)), t.row(row))
 		}
 	}
 	norm := float32(math.Sqrt(float64(kernel.Dot(out, out))))
@@ -209,7 +209,7 @@ func (t *table) update(side *tower, i, worker int) {
 		t.move(word.Row, weight, square, gradient, worker)
 		grams := w.Grams[word.From:word.To]
 		for _, row := range grams {
-			t.move(row, weight/float32(len(grams)), square, gradient, worker)
+			t.move(row, weight*encoder.GramShare(len(grams)), square, gradient, worker)
 		}
 	}
 }
