@@ -56,11 +56,11 @@ func Default() Model {
 	return Model{
 		Stranger: {"trending": 1, "popular": 0.8, "new": 0.3, "lexical": 0.8},
 		// What was done in the last visit says less.
-		Begun:    {"together": 1, "session": 0.3, "similar": 0.1, "vector": 0.05, "lexical": 0.8, "again": 2, "trending": 0.1, "popular": 1.4, "new": 0.05},
+		Begun:    {"together": 1, "session": 0.3, "similar": 0.1, "lexical": 0.8, "again": 2, "trending": 0.1, "popular": 1.4, "new": 0.05},
 		Ongoing:  {"together": 0.6, "session": 1, "similar": 0.5, "vector": 0.2, "lexical": 0.8, "again": 0.6, "trending": 0.1, "popular": 0.1, "new": 0.05},
 		Context:  {"together": 1, "session": 1, "similar": 0.4, "vector": 0.2, "lexical": 0.8, "again": 0.2, "trending": 0.1, "popular": 0.1, "new": 0.05},
 		Similar:  {"similar": 1, "vector": 0.7, "session": 0.3, "together": 0.3, "popular": 0.05},
-		Together: {"together": 1, "session": 0.6, "similar": 0.1, "vector": 0.05, "popular": 0.05},
+		Together: {"together": 1, "session": 0.6, "similar": 0.1, "popular": 0.05},
 		Trending: {"trending": 1, "popular": 0.1, "new": 0.02},
 	}
 }

@@ -139,9 +139,10 @@ func (e *Engine) setVectors(s catalogue.Slot, it *shop.Item, p *prepared) {
 		v.given.Delete(s)
 	}
 	for _, x := range encodings {
-		if x != nil && x.model != nil && !(p.same && x.model == p.by[0].model) {
-			x.put(s, p.of(x.model, it))
+		if x == nil || x.model == nil || p.same && x.model == p.by[0].model {
+			continue
 		}
+		x.put(s, p.of(x.model, it))
 	}
 }
 

@@ -34,7 +34,7 @@ func TestRoundTrip(t *testing.T) {
 			t.Fatal(err)
 		}
 		rest := Read(out)
-		if rest.Uint(); string(rest.Text())+string(rest.Rest()) != text+string(out[len(AppendText(AppendUint(nil, number), text)):]) || rest.End() != nil {
+		if rest.Uint(); rest.Text()+string(rest.Rest()) != text+string(out[len(AppendText(AppendUint(nil, number), text)):]) || rest.End() != nil {
 			t.Fatal("Rest is not what was left")
 		}
 		cut := Read(out[:rapid.IntRange(0, len(out)-1).Draw(t, "cut")])

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"sync"
 
+	"github.com/haggle-commerce/haggle/libs/cost"
 	"github.com/haggle-commerce/haggle/libs/kernel"
 	"github.com/haggle-commerce/haggle/libs/model/encoder"
 )
@@ -91,8 +92,12 @@ func (t *table) parallel(n int, body func(i int)) {
 	var group sync.WaitGroup
 	for w := range t.o.Workers {
 		group.Go(func() {
+			meter := cost.Start()
 			for i := w; i < n; i += t.o.Workers {
 				body(i)
+			}
+			if used := meter.Stop(); t.o.Used != nil {
+				t.o.Used(used)
 			}
 		})
 	}
