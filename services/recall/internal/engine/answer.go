@@ -46,10 +46,12 @@ type room struct {
 	entries       []top.Entry
 	values        []float32
 	// near, said and query are for searches by vectors, searched for the set that they search in.
-	near     vector.Scratch
-	said     encoder.Words
-	query    []float32
-	searched catalogue.Bits
+	near  vector.Scratch
+	said  encoder.Words
+	query []float32
+	// mean is of the vectors of some items, vector that of one.
+	mean, vector []float32
+	searched     catalogue.Bits
 }
 
 // question is one request while it is answered.

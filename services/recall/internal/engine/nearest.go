@@ -3,7 +3,9 @@ package engine
 import (
 	"encoding/binary"
 	"math"
+	"slices"
 
+	"github.com/haggle-commerce/haggle/libs/kernel"
 	"github.com/haggle-commerce/haggle/services/recall/internal/blend"
 	"github.com/haggle-commerce/haggle/services/recall/internal/catalogue"
 	"github.com/haggle-commerce/haggle/services/recall/internal/top"
@@ -15,8 +17,11 @@ const (
 	// counts: whoever sends one means it.
 	vectorShare      = 0.5
 	givenVectorShare = 2
-	// longQuery is from how many words on a query is asked of the encoder even when enough items hold its words.
-	longQuery = 4
+	// meaningWeight is by how much a cosine of 1 raises the score of words, topShare what the mean of the first topItems counts beside
+	// the query. Chosen among eight settings on icecat_chorus, whose NDCG@10 lay between .785 and .799.
+	meaningWeight = 0.5
+	topShare      = 0.5
+	topItems      = 10
 	// leastCosine is how near an item must lie to be found for a query that no item's words match: vectors of 64 numbers that have
 	// nothing to do with each other lie below it but for one in 400 (2.8 standard deviations of 1/8).
 	leastCosine = 0.35
@@ -48,6 +53,16 @@ func checkVector(raw []byte) error {
 	return nil
 }
 
+// direct writes the encoder's vector of a query to q.query, and reports whether it has one.
+func (q *question) direct(query string) bool {
+	m := q.engine.vectors.used.model
+	if m == nil {
+		return false
+	}
+	q.query = slices.Grow(q.query[:0], m.Dims())[:m.Dims()]
+	return m.Query(q.query, &q.said, query)
+}
+
 // meant returns the items of allowed that mean what the query does, and how much they count beside its words.
 func (q *question) meant(query string, k int, allowed catalogue.Bits) (entries []top.Entry, share float32) {
 	v := &q.engine.vectors
@@ -58,26 +73,45 @@ func (q *question) meant(query string, k int, allowed catalogue.Bits) (entries [
 		}
 		return v.given.Search(&q.near, x, k, allowed), givenVectorShare
 	}
-	if v.used.model == nil {
-		return nil, 0
-	}
-	if dims := v.used.model.Dims(); cap(q.query) < dims {
-		q.query = make([]float32, dims)
-	}
-	q.query = q.query[:v.used.model.Dims()]
-	if !v.used.model.Query(q.query, &q.said, query) {
+	if !q.direct(query) {
 		return nil, 0
 	}
 	return v.used.texts.Search(&q.near, q.query, k, allowed), vectorShare
 }
 
-// mean merges what a search has found by its words with what is meant alike: where the words find little, where there are many of
-// them, or where the request brings a vector. Words is how many the query has.
-func (q *question) mean(entries []top.Entry, query string, words int) []top.Entry {
-	own := len(q.request.Vector) > 0
-	if !own && len(entries) >= pageful && words < longQuery {
-		return entries
+// reorder orders what words have found by what it means as well: a score is multiplied by 1 + meaningWeight * cosine with the query,
+// which is moved towards the mean of what comes first, as in pseudo-relevance feedback with vectors (Li, Mourad, Zhuang, Koopman, Zuccon,
+// TOIS 2023). Factors leave scores comparable between shards.
+func (q *question) reorder(entries []top.Entry, query string) {
+	texts := q.engine.vectors.used.texts
+	if !q.direct(query) {
+		return
 	}
+	q.mean = slices.Grow(q.mean[:0], len(q.query))[:len(q.query)]
+	q.vector = slices.Grow(q.vector[:0], len(q.query))[:len(q.query)]
+	clear(q.mean)
+	for _, e := range entries[:min(len(entries), topItems)] {
+		if texts.Vector(e.Slot, q.vector) {
+			kernel.Axpy(q.mean, 1, q.vector)
+		}
+	}
+	if norm := math.Sqrt(float64(kernel.Dot(q.mean, q.mean))); norm > 0 {
+		kernel.Axpy(q.query, topShare/float32(norm), q.mean)
+	}
+	if !texts.Aim(&q.near, q.query) {
+		return
+	}
+	for i := range entries {
+		entries[i].Score *= 1 + meaningWeight*texts.Cosine(&q.near, entries[i].Slot)
+	}
+	slices.SortFunc(entries, top.Compare)
+	q.stage(blend.Vector.String(), len(entries), len(entries))
+}
+
+// byMeaning brings the vectors of a search in: where words find a page, they order it anew; where words find little or the request
+// brings a vector, what lies near is merged with what was found.
+func (q *question) byMeaning(entries []top.Entry, query string) []top.Entry {
+	own := len(q.request.Vector) > 0
 	if !own && (q.engine.vectors.used.model == nil || len(entries) > 0 && entries[0].Score >= beatsAll) {
 		return entries
 	}
@@ -85,6 +119,16 @@ func (q *question) mean(entries []top.Entry, query string, words int) []top.Entr
 	if !ok {
 		return entries
 	}
+	if !own && len(entries) >= pageful {
+		q.reorder(entries, query)
+		return entries
+	}
+	return q.merge(entries, query, k)
+}
+
+// merge merges what words have found with the k items that are meant alike.
+func (q *question) merge(entries []top.Entry, query string, k int) []top.Entry {
+	own := len(q.request.Vector) > 0
 	q.searched = q.selection.Apply(q.engine.catalogue.Live(), q.searched, "")
 	q.exclude(q.searched)
 	found, share := q.meant(query, k, q.searched)

@@ -70,7 +70,7 @@ func (q *question) search() error {
 	entries := q.best(&m)
 	if !m.browsing && m.way == byRelevance {
 		entries = q.favour(entries, query)
-		entries = q.mean(entries, query, m.required)
+		entries = q.byMeaning(entries, query)
 	}
 	q.putSearch(entries[:min(len(entries), q.limit)])
 	q.putOrder(entries)

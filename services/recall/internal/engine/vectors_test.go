@@ -132,6 +132,39 @@ func TestEncoderFindsWhatIsMeant(t *testing.T) {
 	}
 }
 
+// Where words find a page, the encoder brings nothing in: it orders what they found.
+func TestEncoderOrdersWhatWordsFind(t *testing.T) {
+	var items []*shop.Item
+	for i := range 40 {
+		items = append(items, &shop.Item{ID: shop.ItemID(fmt.Sprint("i", i)), Title: fmt.Sprintf("lantern model%dx", i), Price: 5})
+	}
+	items = append(items, &shop.Item{ID: "other", Title: "lanternz"})
+	e := New(small())
+	e.Apply(put(items...))
+	request := &wire.RecallRequest{Query: "lantern", Limit: 60}
+	before, plain := ask(t, e, request)
+	if err := e.SetEncoder(t.Context(), "one", untrained(t, 1), catalogueOf(items...)); err != nil {
+		t.Fatal(err)
+	}
+	after, reply := ask(t, e, request)
+	if !hasStage(reply, "recall.vector") || reply.Total != plain.Total || len(reply.Degraded) > 0 {
+		t.Errorf("total %d and %d, degraded %v", plain.Total, reply.Total, reply.Degraded)
+	}
+	was, is := plain.Candidates.Column(wire.ColumnScore, nil), reply.Candidates.Column(wire.ColumnScore, nil)
+	for i, id := range after {
+		at := slices.Index(before, id)
+		if at < 0 {
+			t.Fatalf("%s was not found before", id)
+		}
+		if factor := is[i] / was[at]; factor < 1-meaningWeight || factor > 1+meaningWeight+1e-5 || i > 0 && is[i] > is[i-1] {
+			t.Errorf("%s had %v and has %v", id, was[at], is[i])
+		}
+	}
+	if len(after) != len(before) || slices.Equal(after, before) {
+		t.Errorf("%d items became %d, in the same order: %v", len(before), len(after), slices.Equal(after, before))
+	}
+}
+
 // TestEncoderSwapsWhileTheShopChanges is for the race detector, and checks that what changed meanwhile is encoded too.
 func TestEncoderSwapsWhileTheShopChanges(t *testing.T) {
 	items, _ := generatedShop(400, 10)
