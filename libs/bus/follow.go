@@ -51,6 +51,37 @@ func (b *Bus) Follow(ctx context.Context, stream, filter string, from uint64, f 
 	}
 }
 
+// errRead says that a reader has come to the end.
+var errRead = errors.New("all is read")
+
+// Read hands the messages that stream holds now and whose subject matches filter to f, in order, and returns when it has. Messages that
+// come meanwhile may be among them. Batches are those of [Bus.Follow], and so is what happens while the server is away. The error is that
+// of f, of ctx, or says that the stream could not be found.
+func (b *Bus) Read(ctx context.Context, stream, filter string, f func(batch []Message) error) error {
+	_, last, left, err := b.StreamInfo(ctx, stream)
+	if err != nil || left == 0 {
+		return err
+	}
+	// A message that is replaced by a newer one of its subject is not seen, but the newer one is, behind the last.
+	err = b.Follow(ctx, stream, filter, 0, func(batch []Message) error {
+		if err := f(batch); err != nil {
+			return err
+		}
+		left -= min(left, uint64(len(batch)))
+		if left == 0 || batch[len(batch)-1].Seq >= last {
+			return errRead
+		}
+		return nil
+	})
+	if errors.Is(err, errRead) {
+		return nil
+	}
+	if err == nil {
+		err = ctx.Err()
+	}
+	return err
+}
+
 // ended is what a reader returns when it stopped: nil when its context ended, ErrClosed when the bus was closed.
 func ended(ctx context.Context, what, stream string) error {
 	if over(ctx) {

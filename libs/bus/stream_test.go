@@ -177,6 +177,35 @@ func TestFollowReadsInOrderAndThenLive(t *testing.T) {
 	}
 }
 
+func TestReadEndsWithWhatIsThere(t *testing.T) {
+	t.Parallel()
+	b := servicetest.Bus(t, servicetest.NATS(t), "recall")
+	read := &log{}
+	f := func(batch []bus.Message) error { read.add(batch); return nil }
+	if err := b.Read(t.Context(), wire.StreamCatalog, wire.SubjectItems, f); err != nil {
+		t.Errorf("Read() of an empty stream = %v", err)
+	}
+	var out []bus.Outgoing
+	// The first items are put twice: the stream keeps the last message of each.
+	for _, n := range append(numbers(0, 300), numbers(0, 10)...) {
+		out = append(out, bus.Outgoing{Subject: wire.SubjectItem + n, Data: []byte(n)})
+	}
+	publishAll(t, b, out)
+	if err := b.Read(t.Context(), wire.StreamCatalog, wire.SubjectItems, f); err != nil {
+		t.Errorf("Read() = %v", err)
+	}
+	read.has(t, append(numbers(10, 300), numbers(0, 10)...))
+	wrong := errors.New("enough")
+	if err := b.Read(t.Context(), wire.StreamCatalog, wire.SubjectItems, func([]bus.Message) error { return wrong }); !errors.Is(err, wrong) {
+		t.Errorf("Read() = %v, want the error of its function", err)
+	}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := b.Read(ended, wire.StreamCatalog, wire.SubjectItems, f); err == nil {
+		t.Error("Read() does not tell that its context ended")
+	}
+}
+
 // TestStreamsSurviveARestart restarts the server under publishers, a follower and a consumer: nothing that was
 // acknowledged is lost, and nothing is stored twice.
 func TestStreamsSurviveARestart(t *testing.T) {

@@ -73,6 +73,7 @@ var itemFields = []field{
 	{roleCreated, "When the item came into the shop."},
 	{roleUpdated, ""},
 	{roleAttributes, "An object, a list of `{\"name\": ..., \"value\": ...}` or a list of texts; each becomes a facet."},
+	{roleVector, "The shop's own embedding, of the text or of a picture: a list of numbers, as a text a JSON array; all of one length, up to 1,024."},
 	{roleSize, "An attribute, and a part of the title where one has to be made."},
 	{roleKey, "Keys and codes are no facets, nor are other columns that end with `_id` or begin with `img_`."},
 }

@@ -153,6 +153,11 @@ func (p *itemPlan) item(r *table.Row, report *Report) (shop.Item, *shop.FieldErr
 		return d.Item, bad
 	}
 	d.plainFields()
+	vector, err := table.Vector(d.best[roleVector].value)
+	if err != nil {
+		return d.Item, &shop.FieldError{Field: "vector", Reason: fmt.Sprintf("%v (column %s)", err, d.best[roleVector].key)}
+	}
+	d.Vector = vector
 	d.categories(p.composed)
 	if p.composed {
 		d.Title = composeTitle(d.Categories, d.Brand, table.FirstText(d.best[roleSize].value))

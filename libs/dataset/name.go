@@ -29,6 +29,7 @@ const (
 	roleCreated      role = "created_at"
 	roleUpdated      role = "updated_at"
 	roleAttributes   role = "attributes"
+	roleVector       role = "vector"
 	roleKey          role = "left out: a key or code"
 
 	roleEvent       role = "event"
@@ -77,6 +78,7 @@ var itemNames = map[role]string{
 		"publication_date date_added available_from created",
 	roleUpdated:    "updated_at date_modified modified_at last_modified updated",
 	roleAttributes: "attributes attrs specifications specs properties details features",
+	roleVector:     "vector embedding embeddings item_vector item_embedding",
 	roleKey:        "ean gtin upc barcode isbn mpn uuid guid ean13 gtin13 gtin14 ean_code item_group_id",
 }
 

@@ -18,6 +18,7 @@ const (
 	KindRecipe    = "recipe"
 	KindSession   = "session"
 	KindFactor    = "factor"
+	KindEncoder   = "encoder"
 )
 
 // Scorer gives rows of features a score each: the higher, the better. Scorers may be used by many goroutines at once.

@@ -43,6 +43,7 @@ const (
 	MaxValues           = 64
 	MaxValueBytes       = 512
 	MaxPrice            = 1e9
+	MaxVector           = 1024
 )
 
 // maxLanguageBytes is the length that RFC 5646, section 4.4.1, asks an implementation to allow for a language tag.
@@ -79,6 +80,9 @@ type Item struct {
 	// CreatedAt is when the item came into the shop; zero means unknown.
 	CreatedAt time.Time `json:"created_at,omitzero"`
 	UpdatedAt time.Time `json:"updated_at,omitzero"`
+	// Vector is the shop's own embedding of the item, of its text or of its picture: items whose vectors point in nearly the same
+	// direction are taken for alike. All vectors of a shop have one length, up to [MaxVector].
+	Vector []float32 `json:"vector,omitempty"`
 }
 
 // Buyable reports whether the item may be recommended: it is not out of stock.
@@ -161,7 +165,28 @@ func (it *Item) Check() error {
 			text(fmt.Sprintf("attributes.%s[%d]", key, i), v, MaxValueBytes)
 		}
 	}
+	if reason := VectorFault(it.Vector); reason != "" {
+		fault("vector", "%s", reason)
+	}
 	return errors.Join(errs...)
+}
+
+// VectorFault says why a vector cannot be searched with; "" means that it can, or that there is none.
+func VectorFault(vector []float32) string {
+	if len(vector) > MaxVector {
+		return fmt.Sprintf("has %d numbers, at most %d", len(vector), MaxVector)
+	}
+	zero := true
+	for i, x := range vector {
+		if math.IsNaN(float64(x)) || math.IsInf(float64(x), 0) {
+			return fmt.Sprintf("holds %v at [%d], which is not finite", x, i)
+		}
+		zero = zero && x == 0
+	}
+	if zero && len(vector) > 0 {
+		return "holds zeros alone, so it has no direction"
+	}
+	return ""
 }
 
 // IDFault says why s cannot be the key of an item, a shopper or a session; "" means that it can.

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/haggle-commerce/haggle/libs/model/encoder"
 	"github.com/haggle-commerce/haggle/services/recall/trial"
+	learners "github.com/haggle-commerce/haggle/services/trainer/trial"
 )
 
 // searchProtocol judges searches.
@@ -24,6 +26,10 @@ var searchProtocol = measurement{
 				if field = strings.TrimSpace(field); field != "" {
 					s.Fields = append(s.Fields, field)
 				}
+			}
+			s.Train = func(ctx context.Context, texts []encoder.Text) (*encoder.Model, error) {
+				progress(fmt.Sprintf("training an encoder on %d texts", len(texts)))
+				return learners.Encoder(ctx, texts, 1, nil)
 			}
 			return s.Run(ctx, progress)
 		}

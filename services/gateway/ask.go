@@ -36,6 +36,8 @@ type ask struct {
 	explain   bool
 	spell     string
 	language  string
+	// vector is the asker's own, as the wire has it.
+	vector []byte
 	// now is the moment that every decay is relative to; begin is when the query came in.
 	now, begin time.Time
 	shown      []uint32
@@ -47,6 +49,7 @@ func (d *desk) askSearch(k *keys, q *request.Search) ask {
 		purpose: wire.Purpose_PURPOSE_SEARCH, placement: cmp.Or(q.Placement, "search"), query: strings.TrimSpace(q.Query), filter: q.Filter,
 		orderBy: q.OrderBy, facets: q.Facets, size: q.PageSize, offset: q.Offset, pageToken: q.PageToken, spell: q.Spell,
 		language: q.Language, anonymous: q.Personalization == "off", explain: q.Explain, diversity: assemble.LevelOf(q.Diversity, assemble.Off),
+		vector: wire.AppendFloats(nil, q.Vector),
 	}
 	a.from(k, &q.Shopper)
 	return a
@@ -57,6 +60,7 @@ func (d *desk) askRecommend(k *keys, q *request.Recommend) ask {
 		purpose: wire.Purpose_PURPOSE_RECOMMEND, placement: q.Placement, query: strings.TrimSpace(q.Context.Query), category: q.Context.Category,
 		context: append(append([]string(nil), q.Context.ItemIDs...), q.Context.CartItemIDs...), filter: q.Filter, exclude: q.ExcludeItemIDs,
 		size: q.PageSize, pageToken: q.PageToken, language: q.Language, anonymous: q.Personalization == "off", explain: q.Explain,
+		vector: wire.AppendFloats(nil, q.Vector),
 	}
 	auto := assemble.Low
 	if a.category != "" {
@@ -121,6 +125,7 @@ func (a *ask) fingerprint() uint64 {
 	text(a.purpose.String(), a.placement, a.query, string(a.shopper), a.category, a.filter, a.orderBy, a.spell, a.language)
 	text(a.context...)
 	text(a.exclude...)
+	h.Write(a.vector)
 	h.Write([]byte{byte(a.diversity)})
 	if a.anonymous {
 		h.Write([]byte{1})

@@ -30,7 +30,7 @@ func (d *desk) recall(ctx context.Context, watch *stopwatch, a *ask, w *work) er
 	message := wire.RecallRequest{
 		Purpose: a.purpose, Query: a.query, Shopper: string(a.shopper), Session: string(a.session), Placement: a.placement, ContextItems: a.context,
 		Category: a.category, Filter: a.filter, OrderBy: a.orderBy, Facets: a.facets, Limit: uint32(min(limit, request.MaxDepth)), ExcludeItems: a.exclude,
-		Language: a.language, Anonymous: a.anonymous, NowMicros: a.now.UnixMicro(), Spell: a.spell,
+		Language: a.language, Anonymous: a.anonymous, NowMicros: a.now.UnixMicro(), Spell: a.spell, Vector: a.vector,
 	}
 	d.allowed.apply(&message, d.thrift())
 	where, err := d.call(ctx, watch, wire.SubjectRecall, &message, &w.recall, d.plan.RecallBy(a.begin), &w.reply.recallTime)

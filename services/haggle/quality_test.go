@@ -161,23 +161,7 @@ func measure(t *testing.T, report *bytes.Buffer, name string, items []shop.Item,
 	fill(t, b, items, history)
 	popular := popularity(history)
 
-	common := inside()
-	common.NATS = server.ClientURL()
-	c := Default()
-	c.Port, c.Data, c.Rooms = 0, t.TempDir(), "recall,ranking,feature-store,trainer"
-	ctx, stop := context.WithCancel(t.Context())
-	out, progress, ended := newLines("ready "), newLines("never"), make(chan error, 1)
-	go func() {
-		ended <- Up(ctx, c, World{Common: common, Out: out, Progress: progress, Clock: func() time.Time { return split.Add(time.Since(begin)) }})
-	}()
-	select {
-	case <-out.found:
-	case err := <-ended:
-		t.Fatalf("Up ended with %v\n%s", err, progress)
-	case <-time.After(5 * time.Minute):
-		t.Fatalf("not ready after 5 minutes\n%s", progress)
-	}
-	defer func() { stop(); <-ended }()
+	upRooms(t, server.ClientURL(), func() time.Time { return split.Add(time.Since(begin)) })
 
 	fmt.Fprintf(report, "%s\n", name)
 	for _, task := range []struct {
@@ -195,6 +179,27 @@ func measure(t *testing.T, report *bytes.Buffer, name string, items []shop.Item,
 		}
 		write(report, task.name, results)
 		check(t, task.name, results)
+	}
+}
+
+// upRooms runs what learns and answers, but no gateway, against a NATS server, by a clock. It ends with the test.
+func upRooms(t *testing.T, nats string, clock func() time.Time) {
+	t.Helper()
+	common := inside()
+	common.NATS = nats
+	c := Default()
+	c.Port, c.Data, c.Rooms = 0, t.TempDir(), "recall,ranking,feature-store,trainer"
+	ctx, stop := context.WithCancel(t.Context())
+	out, progress, ended := newLines("ready "), newLines("never"), make(chan error, 1)
+	go func() { ended <- Up(ctx, c, World{Common: common, Out: out, Progress: progress, Clock: clock}) }()
+	t.Cleanup(func() { stop(); <-ended })
+	select {
+	case <-out.found:
+	case err := <-ended:
+		ended <- err
+		t.Fatalf("Up ended with %v\n%s", err, progress)
+	case <-time.After(5 * time.Minute):
+		t.Fatalf("not ready after 5 minutes\n%s", progress)
 	}
 }
 

@@ -49,6 +49,8 @@ func Run(ctx context.Context, kit service.Kit, c Config) error {
 	group.Go(func() error { return events.follow(life) })
 	group.Go(func() error { return d.watchNeighbours(life) })
 	group.Go(func() error { return d.tend(life) })
+	group.Go(func() error { return d.watchEncoder(life) })
+	group.Go(func() error { return d.arrangeVectors(life) })
 	group.Go(func() error { return d.watchRecipe(life) })
 	group.Go(func() error { return d.watchSession(life) })
 	group.Go(func() error {

@@ -26,6 +26,7 @@ import (
 const (
 	slotNeighbours = "neighbours"
 	slotSession    = "session"
+	slotEncoder    = "encoder"
 	slotRanker     = "ranker"
 )
 
@@ -89,10 +90,10 @@ func (r *room) round(ctx context.Context) {
 	r.kit.Log.Info("run ended", "outcome", outcome, "took", took.Round(time.Millisecond))
 }
 
-// teach learns the neighbours, which recall can use at once, and then the rankers. The first time the shop waits for it, so it
+// teach learns the neighbours, the model of sessions and the encoder, which recall can use at once, and then the rankers. The first time the shop waits for it, so it
 // takes all cores; later it takes one, beside the queries.
 func (r *room) teach(ctx context.Context, c *corpus.Corpus, first bool) error {
-	o := r.study
+	o := r.sizes.study
 	o.Seed, o.Boost.Seed, o.Linear.Seed = r.config.Seed, r.config.Seed, r.config.Seed
 	if !first {
 		o.Boost.Workers, o.Together.Workers = 1, 1
@@ -109,10 +110,15 @@ func (r *room) teach(ctx context.Context, c *corpus.Corpus, first bool) error {
 	if err := r.teachNeighbours(ctx, c, o.Together, trainedOn); err != nil {
 		return err
 	}
-	sessions := r.sequel
+	sessions := r.sizes.sequel
 	sessions.Boost.Seed, sessions.Linear.Seed = o.Boost.Seed, o.Linear.Seed
 	sessions.Boost.Workers, sessions.Boost.Used = o.Boost.Workers, o.Boost.Used
 	if err := r.teachSessions(ctx, c, sessions, trainedOn); err != nil {
+		return err
+	}
+	texts := r.sizes.encoder
+	texts.Seed, texts.Workers, texts.Used, texts.Progress = o.Seed, o.Together.Workers, r.kit.Ledger.Other, r.progress(r.kit.Clock())
+	if err := r.teachEncoder(ctx, c, texts, trainedOn); err != nil {
 		return err
 	}
 	found, err := study.Run(ctx, c, &r.catalogue, o)

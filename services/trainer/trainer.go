@@ -18,6 +18,7 @@ import (
 	"github.com/haggle-commerce/haggle/libs/shop"
 	"github.com/haggle-commerce/haggle/libs/wire"
 	"github.com/haggle-commerce/haggle/services/trainer/internal/corpus"
+	"github.com/haggle-commerce/haggle/services/trainer/internal/encode"
 	"github.com/haggle-commerce/haggle/services/trainer/internal/sequel"
 	"github.com/haggle-commerce/haggle/services/trainer/internal/study"
 )
@@ -34,8 +35,7 @@ const (
 type room struct {
 	kit       service.Kit
 	config    Config
-	study     study.Options
-	sequel    sequel.Options
+	sizes     sizes
 	metrics   *metrics
 	catalogue feature.Catalogue
 	// demand holds at most one wish for a run.
@@ -43,19 +43,27 @@ type room struct {
 	// read is closed, one for each stream, when what was there at the start is read.
 	read map[string]chan struct{}
 
-	mu      sync.Mutex
-	log     corpus.Log
-	running bool
-	served  served
+	mu       sync.Mutex
+	log      corpus.Log
+	running  bool
+	served   served
+	encoding encoding
+}
+
+// sizes say how much work a run is.
+type sizes struct {
+	study   study.Options
+	sequel  sequel.Options
+	encoder encode.Options
 }
 
 // Run follows the streams and learns until ctx ends: once at the start, then every so often when enough is new, and on demand.
 func Run(ctx context.Context, kit service.Kit, c Config) error {
-	return run(ctx, kit, c, study.Default(), sequel.Quick())
+	return run(ctx, kit, c, sizes{study.Default(), sequel.Quick(), encode.Default()})
 }
 
-// run is Run with studies of some size.
-func run(ctx context.Context, kit service.Kit, c Config, o study.Options, sessions sequel.Options) error {
+// run is Run with work of some size.
+func run(ctx context.Context, kit service.Kit, c Config, o sizes) error {
 	if err := c.Check(); err != nil {
 		return fmt.Errorf("configuration: %w", err)
 	}
@@ -65,7 +73,7 @@ func run(ctx context.Context, kit service.Kit, c Config, o study.Options, sessio
 	}
 	defer m.unregister(kit.Metrics)
 	r := &room{
-		kit: kit, config: c, study: o, sequel: sessions, metrics: m, demand: make(chan struct{}, 1), log: corpus.Log{Most: c.MaxEvents},
+		kit: kit, config: c, sizes: o, metrics: m, demand: make(chan struct{}, 1), log: corpus.Log{Most: c.MaxEvents},
 		read: map[string]chan struct{}{catalogPart: make(chan struct{}), eventsPart: make(chan struct{})},
 	}
 	kit.Health.NotReady(catalogPart, "is not read to its end yet")
@@ -75,6 +83,7 @@ func run(ctx context.Context, kit service.Kit, c Config, o study.Options, sessio
 	group.Go(func() error { return r.follow(inner, catalogPart, wire.StreamCatalog, wire.SubjectItems, r.takeItems) })
 	group.Go(func() error { return r.follow(inner, eventsPart, wire.StreamEvents, wire.SubjectEvents, r.takeEvents) })
 	group.Go(func() error { return kit.Models.Watch(inner, slotRanker, r.loadServed) })
+	group.Go(func() error { return kit.Models.Watch(inner, slotEncoder, r.loadEncoder) })
 	group.Go(func() error {
 		return kit.Bus.Serve(inner, wire.SubjectTrain, bus.Limits{Workers: 1, Queue: 4}, r.answer)
 	})
@@ -144,18 +153,26 @@ func (r *room) takeItems(batch []bus.Message) {
 			r.catalogue.Delete(id)
 			continue
 		}
-		var item shop.Item
+		var item *shop.Item
 		if err == nil {
-			err = json.Unmarshal(m.Data, &item)
+			item, err = decodeItem(id, m.Data)
 		}
 		if err != nil {
 			r.metrics.bad.WithLabelValues("item").Inc()
 			r.kit.Log.Warn("item passed over", "seq", m.Seq, "error", err)
 			continue
 		}
-		item.ID = id
-		r.catalogue.Put(feature.NewFacts(&item))
+		r.catalogue.Put(feature.NewFacts(item))
 	}
+}
+
+func decodeItem(id shop.ItemID, data []byte) (*shop.Item, error) {
+	item := &shop.Item{}
+	if err := json.Unmarshal(data, item); err != nil {
+		return nil, err
+	}
+	item.ID = id
+	return item, nil
 }
 
 func (r *room) takeEvents(batch []bus.Message) {

@@ -70,7 +70,7 @@ func start(t testing.TB, kit service.Kit, c Config) {
 	done := make(chan error, 1)
 	o := study.Default()
 	o.Train, o.Valid, o.Test, o.Boost.Trees = 400, 150, 300, 10
-	go func() { done <- run(ctx, kit, c, o, fewVisits()) }()
+	go func() { done <- run(ctx, kit, c, sizes{o, fewVisits(), fewTexts()}) }()
 	t.Cleanup(func() {
 		cancel()
 		if err := <-done; err != nil {

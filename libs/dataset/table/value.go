@@ -253,3 +253,40 @@ func plausible(t time.Time, value any) (time.Time, error) {
 	}
 	return t, nil
 }
+
+// Vector reads a list of numbers: an array, the text of a JSON array, or what Parquet makes of a list.
+func Vector(value any) ([]float32, error) {
+	switch v := value.(type) {
+	case nil:
+		return nil, nil
+	case string:
+		var list []float32
+		if err := json.Unmarshal([]byte(v), &list); err != nil {
+			return nil, fmt.Errorf("is no array of numbers: %w", err)
+		}
+		return list, nil
+	case map[string]any:
+		// A LIST of Parquet is a group "list" of groups "element", or "bag" and "array_element" from older writers.
+		for _, name := range []string{"list", "bag", "element", "array_element", "item", "array"} {
+			if inner, ok := v[name]; ok && len(v) == 1 {
+				return Vector(inner)
+			}
+		}
+	case []any:
+		list := make([]float32, 0, len(v))
+		for i, element := range v {
+			if group, ok := element.(map[string]any); ok && len(group) == 1 {
+				for _, inner := range group {
+					element = inner
+				}
+			}
+			x, _, err := Number(element)
+			if err != nil {
+				return nil, fmt.Errorf("[%d] %w", i, err)
+			}
+			list = append(list, float32(x))
+		}
+		return list, nil
+	}
+	return nil, errors.New("is no array of numbers")
+}

@@ -1,7 +1,7 @@
 // Package encoder turns texts of queries and items into vectors that lie near each other when the texts mean the same.
 //
 // It has two towers, one for queries and one for items, that share a table of embeddings: words and their character n-grams are
-// hashed to rows of it, a word is the mean of its own row and the mean of its n-grams' rows, and a text is the sum of its words,
+// hashed to rows of it, a word is the sum of its own row and, as much again, of its n-grams' rows, and a text is the sum of its words,
 // each weighed by how rare it is and by where it stands, brought to length 1. The trainer learns the rows.
 package encoder
 
@@ -18,9 +18,6 @@ import (
 	"github.com/haggle-commerce/haggle/libs/model"
 	"github.com/haggle-commerce/haggle/libs/shop"
 )
-
-// Kind is the kind of model file.
-const Kind = "encoder"
 
 // Limits on a model.
 const (
@@ -150,7 +147,7 @@ func (m *Model) pool(dst []float32, w *Words) bool {
 		weight := word.Weight * m.rarity[word.Row]
 		m.add(dst, word.Row, weight)
 		if grams := w.Grams[word.From:word.To]; len(grams) > 0 {
-			each := weight / float32(len(grams))
+			each := weight * GramShare(len(grams))
 			for _, row := range grams {
 				m.add(dst, row, each)
 			}
@@ -170,6 +167,10 @@ func (m *Model) pool(dst []float32, w *Words) bool {
 	return true
 }
 
+// GramShare is what each of n n-grams of a word counts. Rows that have nothing to do with one another add up to the length of the
+// square root of their number, so the n-grams count as much as the word itself.
+func GramShare(n int) float32 { return float32(1 / math.Sqrt(float64(n))) }
+
 func (m *Model) add(dst []float32, row uint32, weight float32) {
 	kernel.Axpy(dst, weight, m.table[int(row)*m.dims:int(row)*m.dims+m.dims])
 }
@@ -180,7 +181,7 @@ func (m *Model) Encode(notes map[string]string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return model.Encode(model.Header{Kind: Kind, Notes: notes}, payload)
+	return model.Encode(model.Header{Kind: model.KindEncoder, Notes: notes}, payload)
 }
 
 // payloadVersion changes with the meaning of the table: how texts are taken apart and hashed. History: 1 = the first.
@@ -210,8 +211,8 @@ func Open(file []byte) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	if header.Kind != Kind {
-		return nil, fmt.Errorf("%w: it is %q, not %q", model.ErrKind, header.Kind, Kind)
+	if header.Kind != model.KindEncoder {
+		return nil, fmt.Errorf("%w: it is %q, not %q", model.ErrKind, header.Kind, model.KindEncoder)
 	}
 	m, err := Decode(payload)
 	if err != nil {

@@ -8,13 +8,10 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/haggle-commerce/haggle/libs/cost"
+	"github.com/haggle-commerce/haggle/libs/model/encoder"
 	"github.com/haggle-commerce/haggle/libs/quality"
-	"github.com/haggle-commerce/haggle/libs/shop"
-	"github.com/haggle-commerce/haggle/libs/wire"
-	"github.com/haggle-commerce/haggle/services/recall/internal/engine"
 )
 
 // Search says what to measure searches on, and how.
@@ -28,13 +25,15 @@ type Search struct {
 	ID string
 	// Pipeline is one of [SearchPipelines]; "" means reference for a text collection and default for a shop.
 	Pipeline string
+	// Train makes an encoder of the texts of documents; only the pipeline hybrid asks for one.
+	Train func(ctx context.Context, texts []encoder.Text) (*encoder.Model, error)
 	// EditSeed makes one random edit in each query; 0 makes none.
 	EditSeed uint64
 }
 
 // SearchPipelines are the ways to search: BM25 as Lucene's English analyser and published figures have it, BM25 over what our own
-// analysis gives, and the whole of recall's search.
-var SearchPipelines = []string{"reference", "plain", "default"}
+// analysis gives, the whole of recall's search by words, and the same with vectors of an encoder that was trained on the documents alone.
+var SearchPipelines = []string{"reference", "plain", "default", "hybrid"}
 
 // SearchFigures are what [Search.Run] returns. Queries without any relevant document are left out of every mean.
 type SearchFigures struct {
@@ -77,7 +76,7 @@ func (s Search) Run(ctx context.Context, progress func(line string)) (*SearchFig
 		return nil, fmt.Errorf("search: %w", err)
 	}
 	progress(fmt.Sprintf("indexing %d documents by %s, pipeline %s", len(j.records), strings.Join(s.Fields, ", "), s.Pipeline))
-	find, err := s.index(j)
+	find, err := s.index(ctx, j)
 	if err != nil {
 		return nil, fmt.Errorf("search: %w", err)
 	}
@@ -124,6 +123,9 @@ func (s *Search) settle(j *judgements) error {
 			slices.Sort(s.Fields)
 		}
 	}
+	if s.Pipeline == "hybrid" && s.Train == nil {
+		return errors.New("the pipeline hybrid needs an encoder to be trained")
+	}
 	for _, field := range s.Fields {
 		if !known[field] {
 			return fmt.Errorf("no document has the field %q", field)
@@ -132,9 +134,9 @@ func (s *Search) settle(j *judgements) error {
 	return nil
 }
 
-func (s *Search) index(j *judgements) (retrieve, error) {
-	if s.Pipeline == "default" {
-		return s.indexDefault(j)
+func (s *Search) index(ctx context.Context, j *judgements) (retrieve, error) {
+	if s.Pipeline == "default" || s.Pipeline == "hybrid" {
+		return s.indexEngine(ctx, j)
 	}
 	texts := make([]string, len(j.records))
 	for i, r := range j.records {
@@ -149,54 +151,6 @@ func (s *Search) index(j *judgements) (retrieve, error) {
 		analyse = analysePlain
 	}
 	return newBM25(texts, analyse).find, nil
-}
-
-// indexDefault puts the documents into an engine as a shop's items: the first field is the title, what a field's name says to be a
-// brand or a category is that, and the rest is the description.
-func (s *Search) indexDefault(j *judgements) (retrieve, error) {
-	e := engine.New(engine.Defaults())
-	at := map[string]int{}
-	changes := make([]engine.Change, 0, len(j.records))
-	for i, r := range j.records {
-		it := &shop.Item{ID: shop.ItemID(r.text(j.id))}
-		if it.ID == "" {
-			return nil, fmt.Errorf("document %d has no %s", i+1, j.id)
-		}
-		var rest []string
-		for n, field := range s.Fields {
-			switch text := bare(r.text(field)); {
-			case n == 0:
-				it.Title = text
-			case field == "brand" || field == "supplier" || field == "manufacturer":
-				it.Brand = text
-			case field == "category" || field == "categories" || field == "product_type":
-				it.Categories = []string{text}
-			default:
-				rest = append(rest, text)
-			}
-		}
-		it.Description = strings.Join(rest, "\n")
-		at[string(it.ID)] = i
-		changes = append(changes, engine.Change{ID: it.ID, Item: it})
-	}
-	e.Apply(changes)
-	if err := tend(e); err != nil {
-		return nil, err
-	}
-	return func(query string) ([]int, error) {
-		reply := &wire.RecallReply{}
-		span, _ := cost.Enter(context.Background())
-		err := e.Answer(&wire.RecallRequest{Query: clip(query), Limit: depth}, reply, time.Unix(1<<30, 0), &span)
-		span.Leave()
-		if err != nil {
-			return nil, err
-		}
-		var found []int
-		for _, id := range reply.Candidates.AppendIDs(nil) {
-			found = append(found, at[string(id)])
-		}
-		return found, nil
-	}, nil
 }
 
 // clip shortens a query to what the engine takes.

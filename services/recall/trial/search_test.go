@@ -1,12 +1,15 @@
 package trial
 
 import (
+	"context"
 	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/haggle-commerce/haggle/libs/model/encoder"
 )
 
 // folder writes files into a new folder.
@@ -30,17 +33,23 @@ var products = map[string]string{
 	"qrels.tsv": "query\tproduct_id\trating\nred shoe\t7\t3\nred shoe\t9\t1\nred shoe\t8\t0\ntent\t9\t2\nsofa\t7\t0\n",
 }
 
+// untrained is an encoder for which every text has the same vector.
+func untrained(context.Context, []encoder.Text) (*encoder.Model, error) {
+	return encoder.New([]float32{1}, []float32{1}, 1)
+}
+
 func TestSearchJudgesByHand(t *testing.T) {
 	dir := folder(t, products)
 	for _, pipeline := range SearchPipelines {
-		f, err := Search{Dir: dir, Pipeline: pipeline}.Run(t.Context(), nil)
+		f, err := Search{Dir: dir, Pipeline: pipeline, Train: untrained}.Run(t.Context(), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
 		// "red shoe" finds 7 first; 8 and 9, whose grades are 0 and 1, follow. "sofa" has no relevant document.
 		ideal := 3 + 1/math.Log2(3)
 		last := (3 + 0.5/1.0) / ideal // 3 + 1/log2(4)
-		if f.Queries != 2 || f.Documents != 3 || f.Judged != 1 || f.NDCG < (last+1)/2-1e-9 || f.NDCG > 1 {
+		// Vectors fill up what is short, with what nobody judged.
+		if f.Queries != 2 || f.Documents != 3 || f.Judged != 1 && pipeline != "hybrid" || f.NDCG < (last+1)/2-1e-9 || f.NDCG > 1 {
 			t.Errorf("%s: %+v", pipeline, f)
 		}
 		if f.P30 != (2.0/30+1.0/30)/2 {
@@ -83,6 +92,7 @@ func TestSearchSaysWhatIsWrong(t *testing.T) {
 		"qrels.tsv:2: 2 columns":                   {Dir: folder(t, with("qrels.tsv", "a\t7\t1\nb\t8\n"))},
 		"no judgement names a document":            {Dir: folder(t, products), ID: "title"},
 		"no document has the field \"size\"":       {Dir: folder(t, products), Fields: []string{"size"}},
+		"needs an encoder to be trained":           {Dir: folder(t, products), Pipeline: "hybrid"},
 		"there is no pipeline \"other\"":           {Dir: folder(t, products), Pipeline: "other"},
 		"no query has a relevant document":         {Dir: folder(t, with("qrels.tsv", "a\t7\t0\n"))},
 	} {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/haggle-commerce/haggle/libs/shop"
+	"github.com/haggle-commerce/haggle/services/gateway/internal/stock"
 	"github.com/haggle-commerce/haggle/services/gateway/internal/strict"
 )
 
@@ -48,6 +49,8 @@ type Search struct {
 	Language        string   `json:"language,omitempty" maxLength:"35" doc:"BCP 47 language of the shopper."`
 	Diversity       string   `json:"diversity,omitempty" enum:"auto,off,low,medium,high" doc:"How strongly one brand or category is kept from filling the page."`
 	Explain         bool     `json:"explain,omitempty" doc:"Adds the scores behind each result."`
+	// Vector is the shop's own embedding of what is looked for.
+	Vector []float32 `json:"vector,omitempty" maxItems:"1024" doc:"The shop's own embedding of the query or of a picture, in the space of the items' vectors: items near it are found beside those that match the words."`
 }
 
 // Context is what the page around a recommendation shows.
@@ -71,6 +74,8 @@ type Recommend struct {
 	Diversity       string   `json:"diversity,omitempty" enum:"auto,off,low,medium,high" doc:"How strongly one brand or category is kept from filling the page."`
 	Language        string   `json:"language,omitempty" maxLength:"35" doc:"BCP 47 language of the shopper."`
 	Explain         bool     `json:"explain,omitempty" doc:"Adds the scores behind each result."`
+	// Vector is the shop's own embedding of what is wanted.
+	Vector []float32 `json:"vector,omitempty" maxItems:"1024" doc:"The shop's own embedding of what is wanted, in the space of the items' vectors: items near it are recommended beside others."`
 }
 
 // Related asks for items that go with one item.
@@ -107,6 +112,8 @@ func ReadSearch(r *strict.Reader) Search {
 			s.Offset = r.Int(0, MaxDepth)
 		case "order_by":
 			s.OrderBy = r.Text(maxOrderBy)
+		case "vector":
+			s.Vector = queryVector(r)
 		case "facets":
 			s.Facets = texts(r, MaxFacets, maxIdentifier)
 		case "spell":
@@ -140,8 +147,8 @@ func ReadSearch(r *strict.Reader) Search {
 	if s.Offset+s.PageSize > MaxDepth {
 		r.FaultAt("offset", "is %d, offset + page_size must be at most %d", s.Offset, MaxDepth)
 	}
-	if s.Query == "" && s.Filter == "" && len(r.Faults()) == 0 {
-		r.FaultAt("query", "is empty; a search needs a query or a filter")
+	if s.Query == "" && s.Filter == "" && len(s.Vector) == 0 && len(r.Faults()) == 0 {
+		r.FaultAt("query", "is empty; a search needs a query, a vector or a filter")
 	}
 	return s
 }
@@ -161,6 +168,8 @@ func ReadRecommend(r *strict.Reader) Recommend {
 			q.PageToken = r.Text(maxToken)
 		case "filter":
 			q.Filter = r.Text(MaxFilter)
+		case "vector":
+			q.Vector = queryVector(r)
 		case "personalization":
 			q.Personalization = r.Choice("auto", "off")
 		case "diversity":
@@ -204,6 +213,17 @@ func (s *Shopper) read(r *strict.Reader, key []byte) {
 	case "session_id":
 		s.SessionID = identifier(r, maxIdentifier)
 	}
+}
+
+// queryVector reads a vector that can be searched with.
+func queryVector(r *strict.Reader) []float32 {
+	before := len(r.Faults())
+	vector := stock.Vector(r)
+	if reason := shop.VectorFault(vector); reason != "" && len(r.Faults()) == before {
+		r.Fault("%s", reason)
+		return nil
+	}
+	return vector
 }
 
 func pageSize(r *strict.Reader) int {

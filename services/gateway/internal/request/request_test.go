@@ -120,3 +120,29 @@ func BenchmarkReadSearch(b *testing.B) {
 		}
 	}
 }
+
+func TestVectorsAreRead(t *testing.T) {
+	var r strict.Reader
+	r.Reset([]byte(`{"vector":[0.5,-2]}`))
+	if s := ReadSearch(&r); len(r.Faults()) > 0 || len(s.Vector) != 2 || s.Vector[1] != -2 {
+		t.Errorf("read %v, faults %v", s.Vector, r.Faults())
+	}
+	for text, field := range map[string]string{
+		`{"query":"a","vector":[0,0]}`:      "vector",
+		`{"query":"a","vector":[1,"x"]}`:    "vector[1]",
+		`{"query":"a","vector":[1e39]}`:     "vector[0]",
+		`{"query":"a","vector":{"x":1}}`:    "vector",
+		`{"query":"","vector":[]}`:          "query",
+		`{"query":"a","vector":[1,2,true]}`: "vector[2]",
+	} {
+		r.Reset([]byte(text))
+		if ReadSearch(&r); len(r.Faults()) == 0 || r.Faults()[0].Field != field {
+			t.Errorf("%s: faults %v, want one of %s", text, r.Faults(), field)
+		}
+		if r.Reset([]byte(text)); field != "query" {
+			if ReadRecommend(&r); len(r.Faults()) == 0 {
+				t.Errorf("%s: no fault in a recommendation", text)
+			}
+		}
+	}
+}

@@ -3,6 +3,7 @@ package stock
 
 import (
 	"maps"
+	"math"
 	"slices"
 	"time"
 
@@ -43,9 +44,21 @@ func Read(r *strict.Reader, item shop.Item) shop.Item {
 			item.CreatedAt = readTime(r)
 		case "updated_at":
 			item.UpdatedAt = readTime(r)
+		case "vector":
+			item.Vector = Vector(r)
 		}
 	}
 	return item
+}
+
+// Vector reads a vector, as an item or a query brings one.
+func Vector(r *strict.Reader) []float32 {
+	var vector []float32
+	r.Elements(shop.MaxVector, func(int) bool {
+		vector = append(vector, float32(r.Float(-math.MaxFloat32, math.MaxFloat32)))
+		return true
+	})
+	return vector
 }
 
 func texts(r *strict.Reader, most int) []string {

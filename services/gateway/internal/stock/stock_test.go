@@ -16,6 +16,7 @@ func full() shop.Item {
 		ID: "a", Title: "Jacket", Titles: map[string]string{"de": "Jacke", "zh": "夹克"}, Description: "Warm.", Brand: "acme", Categories: []string{"Clothing", "Jackets"},
 		Price: 12.5, Currency: "EUR", Attributes: map[string][]string{"colour": {"red", "blue"}, "size": {"M"}}, ImageURL: "https://x/a.jpg", URL: "https://x/a",
 		Availability: shop.OutOfStock, CreatedAt: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
+		Vector: []float32{0.25, -1, 3e-7},
 	}
 }
 

@@ -25,11 +25,12 @@ const (
 	Popular
 	New
 	Explore
+	Vector
 	ChannelCount
 )
 
 // names are the channels as they stand in receipts.
-var names = [ChannelCount]string{"lexical", "together", "session", "similar", "trending", "again", "popular", "new", "explore"}
+var names = [ChannelCount]string{"lexical", "together", "session", "similar", "trending", "again", "popular", "new", "explore", "vector"}
 
 // String returns the channel's name in receipts: "together".
 func (ch Channel) String() string { return names[ch] }
@@ -50,7 +51,7 @@ const untold = 0xff
 // reasons are what a shopper is told of an item from each channel.
 var reasons = [ChannelCount]shop.Reason{
 	shop.ReasonMatch, shop.ReasonTogether, shop.ReasonSession, shop.ReasonSimilar,
-	shop.ReasonTrending, shop.ReasonAgain, shop.ReasonPopular, shop.ReasonNew, untold,
+	shop.ReasonTrending, shop.ReasonAgain, shop.ReasonPopular, shop.ReasonNew, untold, shop.ReasonSimilar,
 }
 
 // Candidate is an item of the merged list.
@@ -171,4 +172,14 @@ func (b *Blender) listed(s catalogue.Slot) bool {
 		}
 	}
 	return false
+}
+
+// Ranked returns the k best candidates as entries with their merged scores, best first. They are the blender's until the next Best
+// or Ranked.
+func (b *Blender) Ranked(k int, c *catalogue.Catalogue) []top.Entry {
+	b.heap.Reset(k)
+	for i := range b.candidates {
+		b.heap.Offer(top.Entry{Score: float64(b.candidates[i].Score), Tie: c.Tie(b.candidates[i].Slot), Slot: b.candidates[i].Slot})
+	}
+	return b.heap.Sorted()
 }

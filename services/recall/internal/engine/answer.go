@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/haggle-commerce/haggle/libs/cost"
+	"github.com/haggle-commerce/haggle/libs/model/encoder"
 	"github.com/haggle-commerce/haggle/libs/shop"
 	"github.com/haggle-commerce/haggle/libs/wire"
 	"github.com/haggle-commerce/haggle/services/recall/internal/blend"
@@ -16,6 +17,7 @@ import (
 	"github.com/haggle-commerce/haggle/services/recall/internal/session"
 	"github.com/haggle-commerce/haggle/services/recall/internal/tally"
 	"github.com/haggle-commerce/haggle/services/recall/internal/top"
+	"github.com/haggle-commerce/haggle/services/recall/internal/vector"
 )
 
 // Limits on a request.
@@ -43,6 +45,13 @@ type room struct {
 	current       []catalogue.Slot
 	entries       []top.Entry
 	values        []float32
+	// near, said and query are for searches by vectors, searched for the set that they search in.
+	near  vector.Scratch
+	said  encoder.Words
+	query []float32
+	// mean is of the vectors of some items, vector that of one.
+	mean, vector []float32
+	searched     catalogue.Bits
 }
 
 // question is one request while it is answered.
@@ -116,6 +125,9 @@ func check(request *wire.RecallRequest) (filter.Node, error) {
 	}
 	if len(request.Quotas) > maxQuotas {
 		return filter.Node{}, invalid("quotas", "has %d entries, at most %d", len(request.Quotas), maxQuotas)
+	}
+	if err := checkVector(request.Vector); err != nil {
+		return filter.Node{}, err
 	}
 	switch request.Spell {
 	case "", "auto", "suggest", "off":

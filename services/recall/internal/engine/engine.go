@@ -71,6 +71,7 @@ type Engine struct {
 	neighbours *neighbour.Lists
 	table      *table
 	seen       recently
+	vectors    vectors
 
 	// typing guards phrases. It is taken after writers, and by readers after mu; no writer holds it with mu.
 	typing  sync.RWMutex
@@ -96,6 +97,7 @@ func New(o Options) *Engine {
 	}
 	e.newest = newest.New(e.newestEntry)
 	e.cold = explore.New(func(s catalogue.Slot) uint64 { return e.catalogue.Tie(s) })
+	e.vectors.given, e.vectors.used.texts = e.newIndex(), e.newIndex()
 	e.rooms.New = func() any { return &room{counter: catalogue.Counter{Wide: o.Shards > 1}} }
 	return e
 }
@@ -113,6 +115,7 @@ const applyAtOnce = 4
 // Apply changes the catalogue. Texts are taken apart before the lock is held.
 func (e *Engine) Apply(changes []Change) {
 	var documents [applyAtOnce]*lexical.Document
+	var meant [applyAtOnce]prepared
 	for len(changes) > 0 {
 		n := min(applyAtOnce, len(changes))
 		for i, change := range changes[:n] {
@@ -121,17 +124,18 @@ func (e *Engine) Apply(changes []Change) {
 				documents[i] = e.analyser.Analyse(change.Item)
 			}
 		}
-		e.apply(changes[:n], documents[:n])
+		e.prepare(changes[:n], documents[:n], meant[:n])
+		e.apply(changes[:n], documents[:n], meant[:n])
 		e.relieve()
 		changes = changes[n:]
 	}
 }
 
-func (e *Engine) apply(changes []Change, documents []*lexical.Document) {
+func (e *Engine) apply(changes []Change, documents []*lexical.Document, meant []prepared) {
 	e.writers.Lock()
 	defer e.writers.Unlock()
 	var renamed [applyAtOnce]catalogue.Slot
-	e.applyItems(changes, documents, &renamed)
+	e.applyItems(changes, documents, meant, &renamed)
 	e.typing.Lock()
 	defer e.typing.Unlock()
 	for i, change := range changes {
@@ -145,7 +149,7 @@ func (e *Engine) apply(changes []Change, documents []*lexical.Document) {
 const unchanged = catalogue.Slot(math.MaxUint32)
 
 // applyItems changes all but the phrases, and says of which items those have to be changed too.
-func (e *Engine) applyItems(changes []Change, documents []*lexical.Document, renamed *[applyAtOnce]catalogue.Slot) {
+func (e *Engine) applyItems(changes []Change, documents []*lexical.Document, meant []prepared, renamed *[applyAtOnce]catalogue.Slot) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for i, change := range changes {
@@ -162,6 +166,7 @@ func (e *Engine) applyItems(changes []Change, documents []*lexical.Document, ren
 		if e.words.Put(s, documents[i]) {
 			renamed[i] = s
 		}
+		e.setVectors(s, change.Item, &meant[i])
 		e.cold.Put(s)
 	}
 }
@@ -187,6 +192,7 @@ func (e *Engine) delete(s catalogue.Slot, id shop.ItemID) {
 	e.newest.Remove(s)
 	e.catalogue.Delete(id)
 	e.words.Delete(s)
+	e.setVectors(s, nil, nil)
 	e.cold.Delete(s)
 }
 
@@ -229,6 +235,9 @@ func (e *Engine) SetSessions(m *next.Model) error {
 // Size says how much the engine knows.
 type Size struct {
 	Items, Words, Phrases, Shoppers, Sessions int
+	// Vectors and Encoded are how many items have a vector of the catalogue's and of the encoder's; RefusedVectors counts vectors that
+	// were refused for their length; VectorBytes is the memory of the indices.
+	Vectors, Encoded, RefusedVectors, VectorBytes int
 }
 
 // Size returns how much the engine knows.
@@ -240,5 +249,7 @@ func (e *Engine) Size() Size {
 	return Size{
 		Items: e.catalogue.Count(), Words: e.words.Terms(), Phrases: e.phrases.Len(),
 		Shoppers: e.shoppers.Len(), Sessions: e.sessions.Len(),
+		Vectors: e.vectors.given.Len(), Encoded: e.vectors.used.texts.Len(), RefusedVectors: e.vectors.refused,
+		VectorBytes: e.vectors.given.Bytes() + e.vectors.used.texts.Bytes(),
 	}
 }

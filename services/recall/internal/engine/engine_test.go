@@ -94,15 +94,19 @@ func event(id string, kind shop.EventKind, shopper, session string, at time.Time
 // boutique is a small shop with something of everything.
 func boutique() *Engine {
 	e := New(small())
-	e.Apply(put(
-		&shop.Item{ID: "rain", Title: "Rain jacket red", Titles: map[string]string{"zh": "红色雨衣"}, Brand: "Acme", Categories: []string{"Clothing", "Jackets"}, Price: 80, Attributes: map[string][]string{"colour": {"red"}}, CreatedAt: now.Add(-24 * time.Hour)},
-		&shop.Item{ID: "down", Title: "Down jacket blue", Brand: "Globex", Categories: []string{"Clothing", "Jackets"}, Price: 150, Attributes: map[string][]string{"colour": {"blue"}}},
-		&shop.Item{ID: "fleece", Title: "Fleece jacket red", Brand: "Globex", Categories: []string{"Clothing", "Jackets"}, Price: 60, Attributes: map[string][]string{"colour": {"red"}}, Availability: shop.OutOfStock},
-		&shop.Item{ID: "shoe", Title: "Trail running shoe", Titles: map[string]string{"zh": "越野跑鞋"}, Brand: "Acme", Categories: []string{"Shoes"}, Price: 120},
-		&shop.Item{ID: "sandal", Title: "Sandal for the beach", Brand: "Initech", Categories: []string{"Shoes"}, Price: 30},
-		&shop.Item{ID: "tent", Title: "Tent for two", Brand: "Initech", Categories: []string{"Outdoor"}, Price: 300},
-	))
+	e.Apply(put(boutiqueItems()...))
 	return e
+}
+
+func boutiqueItems() []*shop.Item {
+	return []*shop.Item{
+		{ID: "rain", Title: "Rain jacket red", Titles: map[string]string{"zh": "红色雨衣"}, Brand: "Acme", Categories: []string{"Clothing", "Jackets"}, Price: 80, Attributes: map[string][]string{"colour": {"red"}}, CreatedAt: now.Add(-24 * time.Hour)},
+		{ID: "down", Title: "Down jacket blue", Brand: "Globex", Categories: []string{"Clothing", "Jackets"}, Price: 150, Attributes: map[string][]string{"colour": {"blue"}}},
+		{ID: "fleece", Title: "Fleece jacket red", Brand: "Globex", Categories: []string{"Clothing", "Jackets"}, Price: 60, Attributes: map[string][]string{"colour": {"red"}}, Availability: shop.OutOfStock},
+		{ID: "shoe", Title: "Trail running shoe", Titles: map[string]string{"zh": "越野跑鞋"}, Brand: "Acme", Categories: []string{"Shoes"}, Price: 120},
+		{ID: "sandal", Title: "Sandal for the beach", Brand: "Initech", Categories: []string{"Shoes"}, Price: 30},
+		{ID: "tent", Title: "Tent for two", Brand: "Initech", Categories: []string{"Outdoor"}, Price: 300},
+	}
 }
 
 func TestSearch(t *testing.T) {

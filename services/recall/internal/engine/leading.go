@@ -93,8 +93,8 @@ func (q *question) fill() {
 
 // blendColumns are the columns of a recommendation, and the channels that they come from.
 var (
-	blendColumns  = []string{wire.ColumnScore, wire.ColumnLexical, wire.ColumnTogether, wire.ColumnSession, wire.ColumnTrending, wire.ColumnSimilar, wire.ColumnAgain}
-	blendChannels = []blend.Channel{0, blend.Lexical, blend.Together, blend.Session, blend.Trending, blend.Similar, blend.Again}
+	blendColumns  = []string{wire.ColumnScore, wire.ColumnLexical, wire.ColumnTogether, wire.ColumnSession, wire.ColumnTrending, wire.ColumnSimilar, wire.ColumnAgain, wire.ColumnVector}
+	blendChannels = []blend.Channel{0, blend.Lexical, blend.Together, blend.Session, blend.Trending, blend.Similar, blend.Again, blend.Vector}
 )
 
 func (q *question) putBlend(candidates []blend.Candidate) {

@@ -23,5 +23,6 @@ func (e *Engine) Memory() []Part {
 		{"choices", e.choices.Bytes()},
 		{"sessions", sessions},
 		{"shoppers", e.shoppers.Bytes()},
+		{"vectors", e.vectors.given.Bytes() + e.vectors.used.texts.Bytes()},
 	}
 }

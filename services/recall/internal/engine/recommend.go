@@ -111,6 +111,7 @@ func (q *question) recommend() {
 	q.together(w[blend.Together])
 	q.session(w[blend.Session])
 	q.similar(w[blend.Similar])
+	q.nearest(w[blend.Vector])
 	if context && q.request.Purpose != wire.Purpose_PURPOSE_RECOMMEND {
 		// What goes with the page's item is asked for, not what is popular anyway: that only fills up a short list.
 		q.limit = min(q.limit, max(q.blender.Len(), minRelated))

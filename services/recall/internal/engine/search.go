@@ -77,6 +77,7 @@ func (q *question) search() error {
 	entries := q.best(&m)
 	if !m.browsing && m.way == byRelevance {
 		entries = q.favour(entries, query)
+		entries = q.byMeaning(entries, query)
 	}
 	q.putSearch(entries[:min(len(entries), q.limit)])
 	q.putOrder(entries)
@@ -255,9 +256,11 @@ func (q *question) favour(entries []top.Entry, query string) []top.Entry {
 	return entries
 }
 
+// beatsAll is more than any score of words.
+const beatsAll = 1000
+
 // named puts the item whose id was typed, if it may be offered, among the entries with a score that beats all.
 func (q *question) named(entries []top.Entry, id shop.ItemID) []top.Entry {
-	const beatsAll = 1000
 	e := q.engine
 	s, ok := e.catalogue.Find(id)
 	if !ok || !e.catalogue.Live().Has(s) || !q.selection.Holds(s) || slices.Contains(q.request.ExcludeItems, string(id)) {

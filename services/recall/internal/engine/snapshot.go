@@ -3,10 +3,12 @@ package engine
 import (
 	"fmt"
 
+	"github.com/haggle-commerce/haggle/libs/model/encoder"
 	"github.com/haggle-commerce/haggle/services/recall/internal/catalogue"
 	"github.com/haggle-commerce/haggle/services/recall/internal/lexical"
 	"github.com/haggle-commerce/haggle/services/recall/internal/pack"
 	"github.com/haggle-commerce/haggle/services/recall/internal/snapshot"
+	"github.com/haggle-commerce/haggle/services/recall/internal/vector"
 )
 
 // Settings names what the state of an engine depends on beside what it was told. A snapshot of other settings is refused.
@@ -23,7 +25,8 @@ type section struct {
 }
 
 // sections are all parts of the state that cannot be worked out from the others, the catalogue first: the others use its slots. The
-// models that a trainer publishes are not among them, since they are read from where they are published.
+// models that a trainer publishes are not among them, since they are read from where they are published; but for the encoder, without
+// which the vectors that it made of texts say nothing.
 var sections = []section{
 	{
 		"catalogue",
@@ -89,6 +92,29 @@ var sections = []section{
 		func(e *Engine, b []byte) error { return e.shoppers.Restore(b, e.catalogue.Size()) },
 	},
 	{"seen", (*Engine).saveSeen, (*Engine).loadSeen},
+	{
+		"vectors",
+		func(e *Engine, dst []byte) ([]byte, error) { return e.vectors.given.AppendBinary(dst) },
+		func(e *Engine, b []byte) (err error) {
+			e.vectors.given, err = vector.Decode(b, e.vectorOptions(), e.catalogue.Size())
+			return err
+		},
+	},
+	{"encoder", (*Engine).saveEncoder, (*Engine).loadEncoder},
+	{
+		"texts",
+		func(e *Engine, dst []byte) ([]byte, error) { return e.vectors.used.texts.AppendBinary(dst) },
+		func(e *Engine, b []byte) (err error) {
+			used := &e.vectors.used
+			if used.texts, err = vector.Decode(b, e.vectorOptions(), e.catalogue.Size()); err != nil {
+				return err
+			}
+			if n := used.texts.Dims(); n > 0 && (used.model == nil || used.model.Dims() != n) {
+				return fmt.Errorf("%w: texts have vectors of %d numbers, which the encoder does not make", pack.ErrBroken, n)
+			}
+			return nil
+		},
+	},
 }
 
 // Save writes the state. Writers wait until it is written; those who ask do not.
@@ -137,6 +163,29 @@ func Load(o Options, r *snapshot.Reader) (*Engine, error) {
 		return nil, fmt.Errorf("%w: section %q is not known: %w", snapshot.ErrBroken, name, err)
 	}
 	return e, nil
+}
+
+// saveEncoder writes the encoder in use: its name, and itself; nothing when there is none.
+func (e *Engine) saveEncoder(dst []byte) ([]byte, error) {
+	used := &e.vectors.used
+	if used.model == nil {
+		return dst, nil
+	}
+	return used.model.AppendBinary(pack.AppendText(dst, used.name))
+}
+
+func (e *Engine) loadEncoder(b []byte) (err error) {
+	if len(b) == 0 {
+		return nil
+	}
+	used, r := &e.vectors.used, pack.Read(b)
+	used.name = r.Text()
+	model := r.Rest()
+	if err := r.End(); err != nil {
+		return err
+	}
+	used.model, err = encoder.Decode(model)
+	return err
 }
 
 // saveSeen writes the events that were seen lately, and the counts of the whole shop.

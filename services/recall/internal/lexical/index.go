@@ -89,6 +89,12 @@ func (x *Index) Put(s catalogue.Slot, d *Document) bool {
 	return true
 }
 
+// Holds reports whether d is the text of item s.
+func (x *Index) Holds(s catalogue.Slot, d *Document) bool {
+	p, doc := x.find(s)
+	return p != nil && p.print(doc) == d.fingerprint
+}
+
 // Delete takes item s out. It reports whether it was in.
 func (x *Index) Delete(s catalogue.Slot) bool {
 	p, doc := x.find(s)

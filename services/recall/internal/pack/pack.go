@@ -128,6 +128,13 @@ func (r *Reader) Bytes() []byte {
 // Text reads a text.
 func (r *Reader) Text() string { return string(r.Bytes()) }
 
+// Rest reads all that is left, without making a copy.
+func (r *Reader) Rest() []byte {
+	b := r.b
+	r.b = nil
+	return b
+}
+
 // Float reads a number of 8 bytes.
 func (r *Reader) Float() float64 {
 	if len(r.b) < 8 {

@@ -33,6 +33,10 @@ func TestRoundTrip(t *testing.T) {
 		if err := r.End(); err != nil {
 			t.Fatal(err)
 		}
+		rest := Read(out)
+		if rest.Uint(); rest.Text()+string(rest.Rest()) != text+string(out[len(AppendText(AppendUint(nil, number), text)):]) || rest.End() != nil {
+			t.Fatal("Rest is not what was left")
+		}
 		cut := Read(out[:rapid.IntRange(0, len(out)-1).Draw(t, "cut")])
 		_, _, _ = cut.Uint(), cut.Text(), cut.Float()
 		_, _, _, _, _, _, _ = List[uint32](cut), List[float64](cut), List[byte](cut), List[uint16](cut), List[int64](cut), List[float32](cut), List[uint64](cut)

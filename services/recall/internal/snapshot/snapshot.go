@@ -15,17 +15,18 @@ import (
 // A snapshot, all numbers little-endian:
 //
 //	magic    8 bytes  "HGRECALL"
-//	version  uint32   2
+//	version  uint32   3
 //	header   uint32   length of the header
 //	header   JSON of [Header]
 //	check    uint32   CRC-32C of all that stands before
 //	sections: length of the name as one byte, the name, length of the bytes as uint64, the bytes, CRC-32C of all that as uint32
 //	a section without a name and without bytes ends it
 //
-// History: 1 = the first; 2 = phrases are opened in order, with those of the items.
+// History: 1 = the first; 2 = phrases are opened in order, with those of the items; 3 = vectors, and the encoder
+// that made those of texts.
 const (
 	magic          = "HGRECALL"
-	formatVersion  = 2
+	formatVersion  = 3
 	maxHeaderBytes = 1 << 20
 	maxName        = 64
 	// readPiece is how much is read at once: a length that lies costs no more memory than that beyond what is there.

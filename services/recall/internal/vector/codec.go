@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"math"
+	"slices"
 
 	"github.com/haggle-commerce/haggle/libs/kernel"
 	"github.com/haggle-commerce/haggle/services/recall/internal/catalogue"
@@ -43,6 +44,7 @@ var ErrBroken = errors.New("not the bytes of an index of vectors")
 func (ix *Index) AppendBinary(b []byte) ([]byte, error) {
 	begin := len(b)
 	le := binary.LittleEndian
+	b = slices.Grow(b, headBytes+8*maxSteps+ix.Lists()*(4+kernel.Padded(ix.dims))+ix.Len()*(perItemHead+2*ix.dims)+checkBytes)
 	b = append(b, magic...)
 	b = le.AppendUint32(b, version)
 	b = le.AppendUint32(b, uint32(ix.dims))

@@ -26,8 +26,10 @@ const (
 
 // Scratch is the memory of a search, kept for the next. The zero value is ready.
 type Scratch struct {
-	query   kernel.Query
+	query kernel.Query
+	// fine times scale is what is searched for, brought to length 1.
 	fine    []int16
+	scale   float64
 	hits    kernel.Hits
 	nearest chosen
 	found   chosen
@@ -46,13 +48,7 @@ type Scratch struct {
 // scan ranks by int8 first and scores half as many again as are asked for by int16.
 func (ix *Index) Search(s *Scratch, x []float32, k int, allowed catalogue.Bits) []top.Entry {
 	s.Scanned, s.Scored, s.entries = 0, 0, s.entries[:0]
-	if k <= 0 || ix.Len() == 0 || len(x) != ix.dims {
-		return nil
-	}
-	s.fine = slices.Grow(s.fine[:0], len(ix.fine))[:len(ix.fine)]
-	clear(s.fine)
-	scale, ok := quantize16(s.fine[:ix.dims], x)
-	if !ok {
+	if k <= 0 || !ix.Aim(s, x) {
 		return nil
 	}
 	possible := ix.Len()
@@ -79,9 +75,30 @@ func (ix *Index) Search(s *Scratch, x []float32, k int, allowed catalogue.Bits) 
 	slices.SortFunc(s.entries, top.Compare)
 	s.entries = s.entries[:min(k, len(s.entries))]
 	for i := range s.entries {
-		s.entries[i].Score *= float64(scale)
+		s.entries[i].Score *= s.scale
 	}
 	return s.entries
+}
+
+// Aim makes x what [Index.Cosine] compares with. It reports false when x has another length than the vectors or no direction.
+func (ix *Index) Aim(s *Scratch, x []float32) bool {
+	if ix.Len() == 0 || len(x) != ix.dims {
+		return false
+	}
+	s.fine = slices.Grow(s.fine[:0], len(ix.fine))[:len(ix.fine)]
+	clear(s.fine)
+	scale, ok := quantize16(s.fine[:ix.dims], x)
+	s.scale = float64(scale)
+	return ok
+}
+
+// Cosine returns the cosine of an item's vector and what was aimed at, by int16; 0 when the item has none.
+func (ix *Index) Cosine(s *Scratch, slot catalogue.Slot) float64 {
+	if !ix.rows.has(slot) {
+		return 0
+	}
+	codes, scale := ix.rows.get(slot)
+	return float64(kernel.DotInt16(codes, s.fine)) * float64(scale) * s.scale
 }
 
 // lookUp scores every allowed item as int16.

@@ -162,6 +162,29 @@ func check(t *rapid.T, r *rand.Rand, ix *Index, s *Scratch, vectors map[catalogu
 	}
 }
 
+func TestCosineIsThatOfASearch(t *testing.T) {
+	vectors := [][]float32{{1, 2, 3}, {-1, 0, 2}, {4, 4, 1}}
+	ix, s := filled(t, small(), vectors), &Scratch{}
+	x := []float32{3, 1, 0}
+	found := slices.Clone(ix.Search(s, x, 3, nil))
+	if !ix.Aim(s, x) || len(found) != 3 {
+		t.Fatalf("found %v", found)
+	}
+	for _, e := range found {
+		if got := ix.Cosine(s, e.Slot); got != e.Score {
+			t.Errorf("Cosine(%d) = %v, want %v", e.Slot, got, e.Score)
+		}
+	}
+	if got := ix.Cosine(s, 99); got != 0 {
+		t.Errorf("Cosine of no vector = %v", got)
+	}
+	for _, bad := range [][]float32{nil, {1}, {0, 0, 0}} {
+		if ix.Aim(s, bad) {
+			t.Errorf("Aim(%v) is true", bad)
+		}
+	}
+}
+
 func TestPutRefuses(t *testing.T) {
 	ix := New(small())
 	nan := float32(math.NaN())

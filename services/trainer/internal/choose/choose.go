@@ -43,8 +43,7 @@ func (d *Decision) String() string {
 // that takes the place of another must be not inferior by more than [Margin], or be better on the mean: with few asks nothing
 // is sure, and then the newer of two alike models serves.
 func Decide(candidate, recall evaluate.Values, serving *evaluate.Values, seed uint64) Decision {
-	draw := quality.Resampling{Seed: seed}
-	d := Decision{OverRecall: quality.BootstrapDifference(recall.NDCG, candidate.NDCG, draw)}
+	d := Decision{OverRecall: quality.BootstrapDifference(recall.NDCG, candidate.NDCG, quality.Resampling{Seed: seed})}
 	if d.OverRecall.High < 0 {
 		d.Reason = WorseRecall
 		return d
@@ -53,14 +52,19 @@ func Decide(candidate, recall evaluate.Values, serving *evaluate.Values, seed ui
 		d.Publish, d.Reason = true, First
 		return d
 	}
-	d.OverServing = quality.BootstrapDifference(serving.NDCG, candidate.NDCG, draw)
-	switch {
-	case d.OverServing.Low > 0:
-		d.Publish, d.Reason = true, Better
-	case d.OverServing.Mean >= 0, d.OverServing.Low >= -Margin:
-		d.Publish, d.Reason = true, NotWorse
-	default:
-		d.Reason = Worse
-	}
+	d.Publish, d.Reason, d.OverServing = Against(serving.NDCG, candidate.NDCG, seed)
 	return d
+}
+
+// Against says whether a candidate may take the place of what serves, by values of both for the same cases: when it is not inferior by
+// more than [Margin], or better on the mean. Over is by how much it is greater.
+func Against(serving, candidate []float64, seed uint64) (publish bool, reason Reason, over quality.Difference) {
+	over = quality.BootstrapDifference(serving, candidate, quality.Resampling{Seed: seed})
+	switch {
+	case over.Low > 0:
+		return true, Better, over
+	case over.Mean >= 0, over.Low >= -Margin:
+		return true, NotWorse, over
+	}
+	return false, Worse, over
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -68,13 +69,18 @@ func TestLearnsFromClicks(t *testing.T) {
 		title := strings.Fields(in.Items[i].Title)
 		in.Clicks = append(in.Clicks, Click{Query: words[title[3]] + " " + title[r.IntN(2)], Item: i})
 	}
-	Sorted(in.Clicks)
+	in.Clicks, in.Held = in.Clicks[:3600], in.Clicks[3600:]
 	got, err := Learn(context.Background(), in, options())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got.Clicks < 3000 || got.Clicks == len(in.Clicks) || got.Recall < got.Untrained+0.05 {
-		t.Errorf("%d clicks, recall %.3f, untrained %.3f", got.Clicks, got.Recall, got.Untrained)
+	if got.Clicks != 3600 || got.HeldOut != 400 || got.Recall < got.Untrained+0.05 || got.ServingHits != nil {
+		t.Errorf("%d clicks, %d held out, recall %.3f, untrained %.3f", got.Clicks, got.HeldOut, got.Recall, got.Untrained)
+	}
+	o := options()
+	o.Epochs, o.Serving = 1, got.Model
+	if again, err := Learn(context.Background(), in, o); err != nil || !slices.Equal(again.ServingHits, got.Hits) {
+		t.Errorf("what serves has other hits than before (%v)", err)
 	}
 }
 
@@ -159,7 +165,7 @@ func TestGradient(t *testing.T) {
 					}
 					for _, row := range w.Grams[other.From:other.To] {
 						if row == word.Row {
-							want += float64(other.Weight*tab.rarity[other.Row]) / float64(other.To-other.From) * float64(side.gradients[i*o.Dims+k])
+							want += float64(other.Weight*tab.rarity[other.Row]*encoder.GramShare(int(other.To-other.From))) * float64(side.gradients[i*o.Dims+k])
 						}
 					}
 				}

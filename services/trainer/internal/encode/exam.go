@@ -1,10 +1,7 @@
 package encode
 
 import (
-	"cmp"
-	"hash/fnv"
 	"math/rand/v2"
-	"slices"
 
 	"github.com/haggle-commerce/haggle/libs/kernel"
 	"github.com/haggle-commerce/haggle/libs/model/encoder"
@@ -14,7 +11,7 @@ const (
 	// mostHeld and mostPool bound what an exam costs: 1,000 queries against 20,000 items take about half a second.
 	mostHeld = 1000
 	mostPool = 20_000
-	// heldShare is one in how many items and queries is held out.
+	// heldShare is one in how many items is held out where there are no clicks.
 	heldShare = 20
 )
 
@@ -24,9 +21,8 @@ type Exam struct {
 	K    int
 	held []held
 	pool []encoder.Text
-	// items and queries are what no pair may be trained on.
-	items   map[int]bool
-	queries map[string]bool
+	// items are what no pair of the catalogue may be made of.
+	items map[int]bool
 }
 
 // held is a query whose item is known by its place in the pool.
@@ -35,8 +31,7 @@ type held struct {
 	at    int
 }
 
-// NewExam draws an exam: queries of the log with the items chosen for them where there are enough, else words of items' titles.
-// It returns nil when there are too few items. The same input and seed give the same exam.
+// NewExam draws an exam: clicks of later time where there are enough, else words of items' titles. It returns nil when there are too few items. The same input and seed give the same exam.
 func NewExam(in Input, seed uint64) *Exam {
 	random := rand.New(rand.NewPCG(seed, 7))
 	var texts []int
@@ -48,7 +43,7 @@ func NewExam(in Input, seed uint64) *Exam {
 	if len(texts) < minItems {
 		return nil
 	}
-	e := &Exam{items: map[int]bool{}, queries: map[string]bool{}}
+	e := &Exam{items: map[int]bool{}}
 	random.Shuffle(len(texts), func(i, j int) { texts[i], texts[j] = texts[j], texts[i] })
 	pooled := map[int]int{}
 	for _, i := range texts[:min(len(texts), mostPool)] {
@@ -56,12 +51,9 @@ func NewExam(in Input, seed uint64) *Exam {
 		e.pool = append(e.pool, in.Items[i])
 	}
 	e.K = max(min(100, len(e.pool)/20), 1)
-	for _, c := range in.Clicks {
-		h := fnv.New64a()
-		h.Write([]byte(c.Query))
-		if at, ok := pooled[c.Item]; ok && h.Sum64()%heldShare == 0 && len(e.held) < mostHeld {
-			e.queries[c.Query] = true
-			e.held = append(e.held, held{c.Query, at})
+	for _, i := range random.Perm(len(in.Held)) {
+		if at, ok := pooled[in.Held[i].Item]; ok && len(e.held) < mostHeld {
+			e.held = append(e.held, held{in.Held[i].Query, at})
 		}
 	}
 	const enough = 100
@@ -69,7 +61,6 @@ func NewExam(in Input, seed uint64) *Exam {
 		return e
 	}
 	e.held = e.held[:0]
-	clear(e.queries)
 	// Where the title itself is there, its words are found by lexical search too. Every other item has to be known by the rest.
 	for at := 0; at < len(e.pool); at += 2 {
 		if t := &e.pool[at]; t.Facts != "" || t.Description != "" {
@@ -83,16 +74,16 @@ func NewExam(in Input, seed uint64) *Exam {
 	return e
 }
 
-// Recall returns the share of held-out queries whose item is among the first K.
-func (e *Exam) Recall(m *encoder.Model) float64 {
-	dims, found := m.Dims(), 0
+// Hits returns for each held-out query 1 when its item is among the first K, and else 0.
+func (e *Exam) Hits(m *encoder.Model) []float64 {
+	dims, hits := m.Dims(), make([]float64, len(e.held))
 	var w encoder.Words
 	items, query := make([]float32, len(e.pool)*dims), make([]float32, dims)
 	for i, t := range e.pool {
 		m.Item(items[i*dims:(i+1)*dims], &w, t)
 	}
 	scores := make([]float32, len(e.pool))
-	for _, h := range e.held {
+	for n, h := range e.held {
 		if !m.Query(query, &w, h.query) {
 			continue
 		}
@@ -106,14 +97,8 @@ func (e *Exam) Recall(m *encoder.Model) float64 {
 			}
 		}
 		if better < e.K {
-			found++
+			hits[n] = 1
 		}
 	}
-	return float64(found) / float64(len(e.held))
-}
-
-// Sorted returns clicks in an order that does not depend on how they came.
-func Sorted(clicks []Click) []Click {
-	slices.SortFunc(clicks, func(a, b Click) int { return cmp.Or(cmp.Compare(a.Query, b.Query), cmp.Compare(a.Item, b.Item)) })
-	return clicks
+	return hits
 }

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"sync"
 
+	"github.com/haggle-commerce/haggle/libs/cost"
 	"github.com/haggle-commerce/haggle/libs/kernel"
 	"github.com/haggle-commerce/haggle/libs/model/encoder"
 )
@@ -91,8 +92,12 @@ func (t *table) parallel(n int, body func(i int)) {
 	var group sync.WaitGroup
 	for w := range t.o.Workers {
 		group.Go(func() {
+			meter := cost.Start()
 			for i := w; i < n; i += t.o.Workers {
 				body(i)
+			}
+			if used := meter.Stop(); t.o.Used != nil {
+				t.o.Used(used)
 			}
 		})
 	}
@@ -136,7 +141,7 @@ func (t *table) forward(side *tower, i int) {
 		kernel.Axpy(out, weight, t.row(word.Row))
 		grams := w.Grams[word.From:word.To]
 		for _, row := range grams {
-			kernel.Axpy(out, weight/float32(len(grams)), t.row(row))
+			kernel.Axpy(out, weight*encoder.GramShare(len(grams)), t.row(row))
 		}
 	}
 	norm := float32(math.Sqrt(float64(kernel.Dot(out, out))))
@@ -209,7 +214,7 @@ func (t *table) update(side *tower, i, worker int) {
 		t.move(word.Row, weight, square, gradient, worker)
 		grams := w.Grams[word.From:word.To]
 		for _, row := range grams {
-			t.move(row, weight/float32(len(grams)), square, gradient, worker)
+			t.move(row, weight*encoder.GramShare(len(grams)), square, gradient, worker)
 		}
 	}
 }
