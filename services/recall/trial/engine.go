@@ -21,6 +21,7 @@ import (
 	"github.com/haggle-commerce/haggle/libs/wire"
 	"github.com/haggle-commerce/haggle/services/recall/internal/engine"
 	"github.com/haggle-commerce/haggle/services/recall/internal/snapshot"
+	"github.com/haggle-commerce/haggle/services/recall/internal/vector"
 )
 
 // EngineOptions say what is measured.
@@ -29,6 +30,8 @@ type EngineOptions struct {
 	Items, Events, Queries int
 	// Updates is how many items are changed per second while requests are answered.
 	Updates int
+	// Dims is how many numbers the vector has that each item brings; 0 for none.
+	Dims int
 	// Turn is how long requests are timed without changes and with them, in turns.
 	Turn time.Duration
 	Seed uint64
@@ -36,7 +39,7 @@ type EngineOptions struct {
 
 // DefaultEngineOptions returns the size that the targets are stated for.
 func DefaultEngineOptions() EngineOptions {
-	return EngineOptions{Items: 1_000_000, Events: 1_000_000, Queries: 2000, Updates: 5000, Turn: time.Second, Seed: 1}
+	return EngineOptions{Items: 1_000_000, Events: 1_000_000, Queries: 2000, Updates: 5000, Dims: 64, Turn: time.Second, Seed: 1}
 }
 
 // Check returns what is wrong with the options.
@@ -46,6 +49,8 @@ func (o EngineOptions) Check() error {
 		return fmt.Errorf("%d items, must be from 100 to 20,000,000", o.Items)
 	case o.Events < 0 || o.Updates < 1:
 		return fmt.Errorf("%d events and %d updates, must not be negative, and 1 update at least", o.Events, o.Updates)
+	case o.Dims < 0 || o.Dims > vector.MaxDims:
+		return fmt.Errorf("vectors of %d numbers, must be from 0 to %d", o.Dims, vector.MaxDims)
 	case o.Turn <= 0:
 		return fmt.Errorf("turns of %v, must be longer", o.Turn)
 	case o.Queries < 100:
@@ -91,7 +96,7 @@ type SectionFigures struct {
 }
 
 // Engine measures the whole engine on a generated shop: titles of eight words by Zipf's law, a brand, a category of two levels, a price
-// and three attributes, and events on items by Zipf's law. Search is for three words of a title, without a word in ten.
+// three attributes and a vector near that of its shelf, and events on items by Zipf's law. Search is for three words of a title, without a word in ten.
 func Engine(ctx context.Context, o EngineOptions, progress func(string)) (*EngineFigures, error) {
 	if err := o.Check(); err != nil {
 		return nil, err
@@ -103,6 +108,8 @@ func Engine(ctx context.Context, o EngineOptions, progress func(string)) (*Engin
 	if err := load(ctx, e, g, progress); err != nil {
 		return nil, err
 	}
+	progress("making lists of vectors")
+	e.ArrangeVectors(ctx)
 	f.BuildSeconds = (cost.ProcessCPU() - begin).Seconds()
 	for at := 0; at < o.Events; at += 1000 {
 		e.Observe(g.events(at, min(at+1000, o.Events)))
@@ -354,11 +361,19 @@ func (g *generator) item(i int) *shop.Item {
 		title = append(title, g.words[zipf.Uint64()])
 	}
 	top := skewed(20)
-	return &shop.Item{
+	it := &shop.Item{
 		ID: shop.ItemID("sku-" + strconv.Itoa(i)), Title: strings.Join(title, " "), Brand: "brand " + skewed(1000), Price: math.Round(100*math.Exp(r.NormFloat64()+3)) / 100,
 		Categories: []string{"aisle " + top, "shelf " + top + "." + skewed(15)},
 		Attributes: map[string][]string{"colour": {"colour " + skewed(50)}, "size": {skewed(30)}, "material": {"stuff " + skewed(80)}},
 	}
+	if g.o.Dims > 0 {
+		number, _ := strconv.ParseUint(top, 10, 64)
+		shelf := rand.New(rand.NewPCG(g.o.Seed^0x5e1f, number))
+		for range g.o.Dims {
+			it.Vector = append(it.Vector, float32(shelf.NormFloat64()+r.NormFloat64()))
+		}
+	}
+	return it
 }
 
 func (g *generator) events(from, to int) []shop.Event {

@@ -44,7 +44,7 @@ type IndexFigures struct {
 // Index measures the index as it lives in the engine: built from the stream of changes, searched, and searched while it changes. The
 // shop is that of [Engine], of which nobody has seen or bought anything.
 func Index(ctx context.Context, o EngineOptions, progress func(string)) (*IndexFigures, error) {
-	o.Events = max(100, o.Events)
+	o.Events, o.Dims = max(100, o.Events), 0
 	if err := o.Check(); err != nil {
 		return nil, err
 	}
