@@ -3,6 +3,7 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -194,7 +195,7 @@ func (q *question) put(n int, slot func(i int) catalogue.Slot, names []string, v
 	for i := range n {
 		columns.AddID(q.engine.catalogue.ID(slot(i)))
 	}
-	q.values = q.values[:0]
+	q.values = slices.Grow(q.values[:0], n*len(names))
 	for column := range names {
 		for i := range n {
 			q.values = append(q.values, value(i, column))
