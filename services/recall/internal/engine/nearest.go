@@ -109,8 +109,8 @@ func (q *question) reorder(entries []top.Entry, query string) {
 	q.stage(blend.Vector.String(), len(entries), len(entries))
 }
 
-// byMeaning brings the vectors of a search in: where words find a page, they order it anew; where words find little or the request
-// brings a vector, what lies near is merged with what was found.
+// byMeaning brings the vectors of a search in: they order anew what words find; where words find nothing or the request brings a vector,
+// what lies near is merged with what was found. A page that words do not fill stays as it is: who names a thing wants no other.
 func (q *question) byMeaning(entries []top.Entry, query string) []top.Entry {
 	own := len(q.request.Vector) > 0
 	if !own && (q.engine.vectors.used.model == nil || len(entries) > 0 && entries[0].Score >= beatsAll) {
@@ -120,7 +120,7 @@ func (q *question) byMeaning(entries []top.Entry, query string) []top.Entry {
 	if !ok {
 		return entries
 	}
-	if !own && len(entries) >= pageful {
+	if !own && len(entries) > 0 {
 		q.reorder(entries, query)
 		return entries
 	}

@@ -26,7 +26,7 @@ const (
 )
 
 // maxCandidates is how many corrections are tried with the other words of a query.
-const maxCandidates = 4
+const maxCandidates = 8
 
 // candidate is a word that may have been meant.
 type candidate struct {
@@ -43,7 +43,7 @@ func Correct(d Dictionary, words []lexical.Word, matches func([]lexical.Word) in
 		if w.Optional || Known(d, w) {
 			continue
 		}
-		choices := unknownCandidates(d, w)
+		choices := without(unknownCandidates(d, w), corrected, i)
 		if first, second, ok := split(d, w); ok && (len(choices) == 0 || choices[0].score < math.Log(float64(min(d.Items(first.Stem), d.Items(second.Stem))))-firstCost) {
 			corrected = slices.Replace(corrected, i, i+1, first, second)
 			changed = true
@@ -78,6 +78,13 @@ func choose(d Dictionary, words []lexical.Word, i int, choices []candidate, matc
 		}
 	}
 	return best.word()
+}
+
+// without leaves out the candidates for word i that are other words of the query.
+func without(found []candidate, words []lexical.Word, i int) []candidate {
+	return slices.DeleteFunc(found, func(c candidate) bool {
+		return slices.ContainsFunc(words, func(w lexical.Word) bool { return w.Stem == c.stem && w.Stem != words[i].Stem })
+	})
 }
 
 // known are the words that are needed and that some item holds.
@@ -256,10 +263,11 @@ func split(d Dictionary, w lexical.Word) (first, second lexical.Word, ok bool) {
 // minDoubted is how long a word must be that is doubted: the other words of the query bear witness, so shorter than alone.
 const minDoubted = 2
 
-// A word is doubted that at most one in rare of the items holds, and where far times more hold another one.
+// A word is doubted that at most one in rare of the items holds, and where far times more hold another one. Where no item holds all words
+// of the query that is reason enough: then it may be one in common, and another one that some more hold will do.
 const (
-	rare = 500
-	far  = 20
+	rare, far    = 500, 20
+	common, some = 20, 2
 )
 
 // Doubt looks for a word that items hold, but few, where another one an edit away is held by far more and lets the query find more. The
@@ -269,21 +277,22 @@ func Doubt(d Dictionary, words []lexical.Word, matches func([]lexical.Word) int)
 	if len(words) == 1 {
 		return nil, nil, false
 	}
-	best := -1
+	own := matches(words)
+	limit, times, best := max(2, d.Count()/rare), far, max(3*own, 4)
+	if own == 0 {
+		limit, times, best = max(2, d.Count()/common), some, 1
+	}
 	for i, w := range words {
 		if w.Optional || !letters(w.Text) || runes(w.Text) > maxLetters || runes(w.Text) < minDoubted {
 			continue
 		}
 		items := d.Items(w.Stem)
-		if items > max(2, d.Count()/rare) {
+		if items > limit {
 			continue
 		}
-		for _, c := range candidates(d, w, 1) {
-			if d.Items(c.stem) < far*max(items, 1) {
+		for _, c := range without(candidates(d, w, 1), words, i) {
+			if d.Items(c.stem) < times*max(items, 1) {
 				continue
-			}
-			if best < 0 {
-				best = max(3*matches(words), 4)
 			}
 			trial := slices.Clone(words)
 			trial[i].Forms = append(slices.Clone(w.Forms), lexical.Form{Stem: c.stem, Weight: less})
