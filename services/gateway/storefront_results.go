@@ -67,12 +67,17 @@ func (s *storefront) results(w http.ResponseWriter, r *http.Request) {
 	s.write(w, http.StatusOK, view)
 }
 
-// widened says to a shopper that not all words were asked for, "" when they were.
+// widened says to a shopper that not all words were asked for, or that none of them was found, and "" otherwise.
 func widened(a *answer.Answer) string {
+	says := func(what string) bool {
+		return slices.ContainsFunc(a.Degraded, func(name string) bool { return strings.HasSuffix(name, what) })
+	}
 	switch {
+	case says(":meant"):
+		return "Nothing has these words. These products are the nearest to what they may mean."
 	case a.QueryExpansion == "":
 		return ""
-	case slices.ContainsFunc(a.Degraded, func(name string) bool { return strings.HasSuffix(name, ":relaxed") }):
+	case says(":relaxed"):
 		return "No exact match. The search was widened to products with “" + a.QueryExpansion + "”."
 	}
 	return "Few products hold all of these words. The search was widened: behind those stand products with “" + a.QueryExpansion + "”."

@@ -24,7 +24,8 @@ const (
 	topShare      = 0.5
 	topItems      = 10
 	// leastCosine is how near an item must lie to be found for a query that no item's words match: vectors of 64 numbers that have
-	// nothing to do with each other lie below it but for one in 400 (2.8 standard deviations of 1/8).
+	// nothing to do with each other lie below it but for one in 400 (2.8 standard deviations of 1/8). So a query that means nothing finds a
+	// few items, and the reply says that words found none; what is meant by words learnt from clicks lies between 0.4 and 0.5.
 	leastCosine = 0.35
 )
 
