@@ -22,14 +22,7 @@ const vitalsEvery = time.Second
 // Vitals publishes the vitals of a service once a second until ctx ends. They are lossy: while the bus is away they are not
 // kept. The error is always nil.
 func Vitals(ctx context.Context, kit Kit) error {
-	ticker := time.NewTicker(vitalsEvery)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-ticker.C:
-		}
+	return Every(ctx, vitalsEvery, func() {
 		meter := cost.Start()
 		message, err := json.Marshal(VitalsOf(kit))
 		kit.Ledger.Other(meter.Stop())
@@ -39,7 +32,7 @@ func Vitals(ctx context.Context, kit Kit) error {
 		if err != nil {
 			kit.Log.Debug("vitals not sent", "error", err)
 		}
-	}
+	})
 }
 
 // VitalsOf reads the vitals of a service at this moment.

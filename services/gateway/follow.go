@@ -11,6 +11,7 @@ import (
 
 	"github.com/haggle-commerce/haggle/libs/bus"
 	"github.com/haggle-commerce/haggle/libs/cost"
+	"github.com/haggle-commerce/haggle/libs/service"
 	"github.com/haggle-commerce/haggle/libs/shop"
 	"github.com/haggle-commerce/haggle/libs/wire"
 )
@@ -108,18 +109,11 @@ func (g *gateway) followRuntime(ctx context.Context) error {
 	if !g.config.Accounting {
 		return nil
 	}
-	ticker := time.NewTicker(time.Second)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-ticker.C:
-			meter := cost.Start()
-			g.desk.runtime.Tick()
-			g.kit.Ledger.Other(meter.Stop())
-		}
-	}
+	return service.Every(ctx, time.Second, func() {
+		meter := cost.Start()
+		g.desk.runtime.Tick()
+		g.kit.Ledger.Other(meter.Stop())
+	})
 }
 
 // followPopular asks recall every few seconds what to offer when it cannot be asked, until ctx ends.

@@ -64,19 +64,12 @@ func Pseudonyms(s service.Secrets) func(user, visitor string) shop.ShopperID {
 func (g *gateway) followSecrets(ctx context.Context) error {
 	random := make([]byte, 32)
 	rand.Read(random)
-	ticker := time.NewTicker(keysEvery)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-ticker.C:
-		}
+	return service.Every(ctx, keysEvery, func() {
 		if now := g.kit.Secrets.Now(); changed(&now, &g.keys.Load().secrets) {
 			g.keys.Store(newKeys(now, random, g.config.TokenLife))
 			g.kit.Log.Info("keys taken over", "signing", len(now.HMACKeys), "publishable", len(now.PublishableKeys), "secret", len(now.SecretKeys))
 		}
-	}
+	})
 }
 
 func changed(a, b *service.Secrets) bool {

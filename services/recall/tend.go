@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/haggle-commerce/haggle/libs/cost"
+	"github.com/haggle-commerce/haggle/libs/service"
 )
 
 // tendEvery is how often the door looks for work that changes left behind. At 5,000 changes a second a head of the index fills in 0.4 s.
@@ -12,14 +13,7 @@ const tendEvery = 100 * time.Millisecond
 
 // tend does what changes leave to be done, until ctx ends.
 func (d *door) tend(ctx context.Context) error {
-	ticker := time.NewTicker(tendEvery)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-ticker.C:
-		}
+	return service.Every(ctx, tendEvery, func() {
 		meter := cost.Start()
 		for ctx.Err() == nil {
 			did, err := d.engine.Tend()
@@ -31,5 +25,5 @@ func (d *door) tend(ctx context.Context) error {
 			}
 		}
 		d.kit.Ledger.Other(meter.Stop())
-	}
+	})
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/haggle-commerce/haggle/libs/cost"
 	"github.com/haggle-commerce/haggle/libs/model/encoder"
 	"github.com/haggle-commerce/haggle/libs/registry"
+	"github.com/haggle-commerce/haggle/libs/service"
 	"github.com/haggle-commerce/haggle/libs/shop"
 	"github.com/haggle-commerce/haggle/libs/wire"
 )
@@ -25,8 +26,8 @@ const arrangeEvery = 2 * time.Second
 func (d *door) watchEncoder(ctx context.Context) error {
 	return d.kit.Models.Watch(ctx, slotEncoder, func(card registry.Card, file []byte) error {
 		meter := cost.Start()
-		defer func() { d.kit.Ledger.Other(meter.Stop()) }()
 		m, err := encoder.Open(file)
+		d.kit.Ledger.Other(meter.Stop())
 		if err != nil {
 			return fmt.Errorf("open %s: %w", card.ID, err)
 		}
@@ -42,6 +43,9 @@ func (d *door) watchEncoder(ctx context.Context) error {
 // rejected when it was followed.
 func (d *door) eachItem(ctx context.Context, wants func(shop.ItemID) bool, take func(*shop.Item)) error {
 	return d.kit.Bus.Read(ctx, wire.StreamCatalog, wire.SubjectItems, func(batch []bus.Message) error {
+		// Reading the stream waits, what is done with a batch does not: that is measured.
+		meter := cost.Start()
+		defer func() { d.kit.Ledger.Other(meter.Stop()) }()
 		for _, m := range batch {
 			if id, err := wire.ItemFromToken(strings.TrimPrefix(m.Subject, wire.SubjectItem)); err != nil || !wants(id) {
 				continue
@@ -56,16 +60,9 @@ func (d *door) eachItem(ctx context.Context, wants func(shop.ItemID) bool, take 
 
 // arrangeVectors keeps the lists of vectors in shape.
 func (d *door) arrangeVectors(ctx context.Context) error {
-	ticker := time.NewTicker(arrangeEvery)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-ticker.C:
-			meter := cost.Start()
-			d.engine.ArrangeVectors(ctx)
-			d.kit.Ledger.Other(meter.Stop())
-		}
-	}
+	return service.Every(ctx, arrangeEvery, func() {
+		meter := cost.Start()
+		d.engine.ArrangeVectors(ctx)
+		d.kit.Ledger.Other(meter.Stop())
+	})
 }
