@@ -23,11 +23,17 @@ const (
 	meaningWeight = 0.5
 	topShare      = 0.5
 	topItems      = 10
-	// leastCosine is how near an item must lie to be found for a query that no item's words match: vectors of 64 numbers that have
-	// nothing to do with each other lie below it but for one in 400 (2.8 standard deviations of 1/8). So a query that means nothing finds a
-	// few items, and the reply says that words found none; what is meant by words learnt from clicks lies between 0.4 and 0.5.
-	leastCosine = 0.35
+	// leastDeviations is how near an item must lie at least to be found for a query that no item's words match: see [leastCosine].
+	leastDeviations = 2.8
 )
+
+// leastCosine is how near one of so many items must lie to be found for a query that no item's words match. Cosines of vectors of n numbers
+// that have nothing to do with each other have a standard deviation of 1 / sqrt(n); it lies so many of these above 0 that a query which
+// means nothing finds about one item by chance, however large the shop.
+func leastCosine(items, dims int) float64 {
+	deviations := math.Sqrt(2 * math.Log(max(1, float64(items)/10)))
+	return max(leastDeviations, deviations) / math.Sqrt(float64(dims))
+}
 
 // wanted reads the request's own vector; nil when there is none.
 func (q *question) wanted() []float32 {
@@ -135,8 +141,9 @@ func (q *question) merge(entries []top.Entry, query string, k int) []top.Entry {
 	q.exclude(q.searched)
 	found, share := q.meant(query, k, q.searched)
 	if !own && len(entries) == 0 {
+		least := leastCosine(q.engine.vectors.used.texts.Len(), len(q.query))
 		for i, e := range found {
-			if e.Score < leastCosine {
+			if e.Score < least {
 				found = found[:i]
 				break
 			}

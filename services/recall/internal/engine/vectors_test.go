@@ -132,6 +132,32 @@ func TestEncoderFindsWhatIsMeant(t *testing.T) {
 	}
 }
 
+// Of many items that have nothing to do with a query hardly any is found for it.
+func TestNonsenseFindsHardlyAnything(t *testing.T) {
+	const dims = 64
+	r := rand.New(rand.NewPCG(5, 5))
+	for _, items := range []int{100, 2000, 50_000} {
+		least, found := leastCosine(items, dims), 0
+		const queries = 20
+		for range queries * items {
+			// The cosine of two random directions: one number of a random direction.
+			var first, sum float64
+			for i := range dims {
+				x := r.NormFloat64()
+				if sum += x * x; i == 0 {
+					first = x
+				}
+			}
+			if first/math.Sqrt(sum) >= least {
+				found++
+			}
+		}
+		if found > 2*queries {
+			t.Errorf("of %d items a query of nonsense finds %.1f, want about one", items, float64(found)/queries)
+		}
+	}
+}
+
 // Where words find a page, the encoder brings nothing in: it orders what they found.
 func TestEncoderOrdersWhatWordsFind(t *testing.T) {
 	var items []*shop.Item
