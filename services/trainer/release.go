@@ -92,8 +92,8 @@ func (r *room) round(ctx context.Context) {
 	r.kit.Log.Info("run ended", "outcome", outcome, "took", took.Round(time.Millisecond))
 }
 
-// teach learns the neighbours, the model of sessions and the encoder, which recall can use at once, and then the rankers. The first time the shop waits for it, so it
-// takes all cores; later it takes one, beside the queries.
+// teach learns the neighbours, the model of sessions and the encoder, which recall can use at once, and then the rankers. The first time
+// the shop waits for it, so it takes all cores; later it takes one, beside the queries.
 func (r *room) teach(ctx context.Context, c *corpus.Corpus, first bool) error {
 	o := r.sizes.study
 	o.Seed, o.Boost.Seed, o.Linear.Seed = r.config.Seed, r.config.Seed, r.config.Seed

@@ -185,7 +185,8 @@ func (q *question) best(m *matches) []top.Entry {
 }
 
 // nearShare is what it counts how near the words of the query stand in an item: less, the more of the best items anybody has wanted yet,
-// and nothing from half of them on. What shoppers do says more, and where it is known, even a small share for words that happen to stand side by side drowns it.
+// and nothing from half of them on. What shoppers do says more, and where it is known, even a small share for words that happen to stand
+// side by side drowns it.
 func (q *question) nearShare() float64 {
 	best := q.words.Best[:min(nearFirst, len(q.words.Best))]
 	unknown := 0

@@ -23,8 +23,8 @@ const nearGap = nearMost + 1
 // words make no pair.
 func (x *Index) Near(sc *Scratch, n int, share float64) {
 	n = min(n, len(sc.Best))
-	sc.pairs(n)
-	if len(sc.near) == 0 {
+	sc.pairs()
+	if len(sc.near) == 0 || n == 0 {
 		return
 	}
 	raised := false
@@ -61,12 +61,9 @@ type met struct {
 	at    int
 }
 
-// pairs sets near to the pairs of the words of the last search, and met to the words, when any text is worth to be read.
-func (sc *Scratch) pairs(n int) {
+// pairs sets met to the words of the last search and near to their pairs.
+func (sc *Scratch) pairs() {
 	sc.near, sc.met = sc.near[:0], sc.met[:0]
-	if n == 0 {
-		return
-	}
 	last := 0.0
 	for i := range sc.words {
 		w := &sc.words[i]

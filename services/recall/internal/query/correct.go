@@ -271,7 +271,8 @@ const (
 )
 
 // Doubt looks for a word that items hold, but few, where another one an edit away is held by far more and lets the query find more. The
-// word stays, the other one may stand for it. A single word is not in doubt: what it finds is what was asked for. It returns the words, what was probably meant, and false when nothing is in doubt.
+// word stays, the other one may stand for it. A single word is not in doubt: what it finds is what was asked for. It returns the words,
+// what was probably meant, and false when nothing is in doubt.
 func Doubt(d Dictionary, words []lexical.Word, matches func([]lexical.Word) int) (doubted, meant []lexical.Word, ok bool) {
 	const less = 0.5
 	if len(words) == 1 {
