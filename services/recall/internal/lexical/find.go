@@ -65,11 +65,13 @@ func (sc *Scratch) findBest(x *Index) {
 		return
 	}
 	sc.threshold = sc.guess(&sc.query)
+	sc.ladder.reset(sc.query.Limit, sc.most())
 	x.bestOfAny(sc)
 	if sc.threshold > 0 && len(sc.found.entries) < sc.query.Limit {
 		// The guess was too high: the dead took away what it counted on.
 		sc.threshold, sc.result.Total = 0, 0
 		sc.found.reset(sc.query.Limit, sc.query.Tie)
+		sc.ladder.reset(sc.query.Limit, sc.most())
 		x.bestOfAny(sc)
 	}
 }
@@ -85,13 +87,9 @@ func (sc *Scratch) narrow() {
 		sc.result.Total++
 		sc.result.Counts[h.score>>postings.SumBits]++
 		if key := keyOf(sc.placed(h.score), h.tie); key >= sc.found.least {
-			sc.entering = append(sc.entering, candidate{key: key, slot: h.slot})
-			if len(sc.entering) == atOnce {
-				sc.enter()
-			}
+			sc.found.offerSlot(key, h.slot)
 		}
 	}
-	sc.enter()
 }
 
 // placed returns the score of a window as it counts among the candidates: without the number of words, but with a bit above all scores
@@ -138,10 +136,23 @@ func (sc *Scratch) guess(q *Query) (score uint32) {
 	return score
 }
 
+// most returns the greatest score that an item may have.
+func (sc *Scratch) most() (score uint32) {
+	for i := range sc.words {
+		w, most := &sc.words[i], uint32(0)
+		for j := w.begin; j < w.end; j++ {
+			most = max(most, uint32(sc.forms[j].list.Max)*sc.forms[j].factor)
+		}
+		score += most
+	}
+	return score
+}
+
 // matchAll finds every item that holds enough words.
 func (x *Index) matchAll(sc *Scratch) {
 	for p := range x.all {
 		if required := sc.operandsOf(p); required >= sc.result.Least {
+			sc.found.search(p)
 			sc.match(p, required)
 		}
 	}
@@ -208,38 +219,37 @@ func (sc *Scratch) emit(p *part, least uint32) {
 		sc.result.Total++
 		sc.result.Counts[score>>postings.SumBits]++
 		if key := keyOf(sc.placed(score), ties[doc]); key >= sc.found.least {
-			sc.entering = append(sc.entering, candidate{key: key, slot: catalogue.Slot(doc)})
-			if len(sc.entering) == atOnce {
-				sc.enterOf(p)
-			}
+			sc.found.offer(key, doc)
 		}
 	}
-	sc.enterOf(p)
 	sc.window.Clear()
 }
 
-// atOnce is how many candidates are looked up together. Slots and ties lie far apart in memory: looked up one behind the other, without
-// a branch that hangs on them in between, they are fetched at the same time.
-const atOnce = 64
-
-// enterOf offers the candidates of a part, by their documents.
-func (sc *Scratch) enterOf(p *part) {
-	for i := range sc.entering {
-		c := &sc.entering[i]
-		c.slot = p.slot(uint32(c.slot))
+// emitBest does what emit does for a search that looks at the best alone: what cannot be among them any more by the scores of this window
+// is not offered.
+func (sc *Scratch) emitBest(p *part, least uint32) {
+	q, ties := &sc.query, p.ties()
+	sc.window.Keep(least)
+	sc.alive = sc.alive[:0]
+	for i := range sc.window.Len() {
+		doc, score := sc.window.At(i)
+		if p.dead.Has(catalogue.Slot(doc)) || q.Within != nil && !q.Within.Has(p.slot(doc)) {
+			continue
+		}
+		sc.alive = append(sc.alive, found{doc, score})
+		sc.ladder.add(score)
 	}
-	sc.enter()
-}
-
-// enter offers the candidates.
-func (sc *Scratch) enter() {
-	sc.found.lookUp(sc.entering)
-	for i := range sc.entering {
-		if c := &sc.entering[i]; c.key >= sc.found.least {
-			sc.found.offer(c)
+	sc.result.Total += len(sc.alive)
+	sc.window.Clear()
+	sc.threshold = max(sc.threshold, sc.ladder.climb())
+	for _, f := range sc.alive {
+		if f.score < sc.threshold {
+			continue
+		}
+		if key := keyOf(f.score, ties[f.doc]); key >= sc.found.least {
+			sc.found.offer(key, f.doc)
 		}
 	}
-	sc.entering = sc.entering[:0]
 }
 
 // bestOfAny finds the best items that hold any word, in the largest parts first, so that the threshold rises early.
@@ -251,6 +261,7 @@ func (x *Index) bestOfAny(sc *Scratch) {
 	slices.SortStableFunc(sc.order, func(a, b *part) int { return cmp.Compare(b.alive, a.alive) })
 	for _, p := range sc.order {
 		if required := sc.operandsOf(p); required > 0 {
+			sc.found.search(p)
 			sc.best(p, len(sc.operands)-required)
 		}
 	}
@@ -323,7 +334,7 @@ func (sc *Scratch) bestOfWindow(p *part, optional int, least uint32) {
 		}
 		sc.result.Postings += ops[i].update(sc, end, 0)
 	}
-	sc.emit(p, least)
+	sc.emitBest(p, least)
 	sc.leave(end)
 }
 
@@ -339,7 +350,7 @@ func (sc *Scratch) finish() {
 	best := sc.found.sorted()
 	for i := range best {
 		c := &best[i]
-		e := top.Entry{Score: float64(c.score()) * sc.unit, Tie: c.tie, Slot: c.slot}
+		e := top.Entry{Score: float64(c.score()) * sc.unit, Tie: sc.found.whole(c), Slot: c.slot()}
 		if c.first() {
 			e.Score += whole
 		}

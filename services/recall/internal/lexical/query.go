@@ -63,9 +63,10 @@ type Scratch struct {
 	operands  []operand
 	prefixes  []uint32
 	found     chosen
+	ladder    ladder
+	alive     []found
 	places    []place
 	hits      []hit
-	entering  []candidate
 	window    postings.Window
 	union     postings.Window
 	order     []*part
@@ -88,7 +89,7 @@ func (sc *Scratch) Score(s catalogue.Slot) float32 {
 	if len(sc.places) == 0 {
 		for i := range sc.found.entries {
 			c := &sc.found.entries[i]
-			sc.places = append(sc.places, place{slot: c.slot, score: c.score()})
+			sc.places = append(sc.places, place{slot: c.slot(), score: c.score()})
 		}
 		slices.SortFunc(sc.places, func(a, b place) int { return int(a.slot) - int(b.slot) })
 	}
