@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Runs all tests: format, vet, lint, the plan of the house, unit, integration and whole-house tests with the race detector.
-# Installs what it needs where it can (redis-server and Chromium from the distribution's packages) and says loudly what it skips.
+# Installs what it needs where it can (redis-server and Chromium from the distribution's packages, Kubernetes from the module proxy) and
+# says loudly what it skips.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 say() { printf '\n== %s\n' "$*"; }
@@ -30,6 +31,9 @@ if [ -n "$lint" ]; then
 else
   loud "lint: golangci-lint is not built here; build it once with: go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0"
 fi
+say "Kubernetes for the tests"
+HAGGLE_CLUSTER=$(./scripts/cluster.sh)
+export HAGGLE_CLUSTER
 say "tests, with the race detector"
 HAGGLE_REQUIRE_SERVERS=1 go test -race -timeout 25m work
 say "quality of the whole house, on held-out time"

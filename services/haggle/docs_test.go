@@ -1,12 +1,9 @@
 package haggle
 
 import (
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"github.com/google/go-cmp/cmp"
 
 	"github.com/haggle-commerce/haggle/libs/service"
 	"github.com/haggle-commerce/haggle/services/autoscaler"
@@ -37,18 +34,7 @@ func TestConfiguration(t *testing.T) {
 	imported := importing{Target: "http://127.0.0.1:8080", Items: all.Items, Count: all.Count, Seed: all.Seed}
 	section(&b, "haggle import", service.Fields("import", "", &imported))
 	path := filepath.Join(root(t), "docs", "configuration.md")
-	if *update {
-		if err := os.WriteFile(path, []byte(b.String()), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	kept, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(kept), b.String()); diff != "" {
-		t.Errorf("docs/configuration.md is not current, run with -update (-kept +current):\n%s", diff)
-	}
+	current(t, path, b.String())
 }
 
 func describe[C any](b *strings.Builder, name string, c C) {

@@ -31,7 +31,7 @@ type Config struct {
 	Fresh   bool   `flag:"fresh" help:"empty the data folder first"`
 	Catalog string `flag:"catalog" help:"catalogue to load: CSV, TSV, NDJSON or Parquet, also with .gz; empty generates a shop"`
 	Events  string `flag:"events" help:"log of events to load, in the same formats"`
-	Items   int    `flag:"items" help:"items of the generated shop"`
+	Items   int    `flag:"items" help:"items of the generated shop; 0 begins with an empty one"`
 	Count   int    `flag:"event-count" help:"events of the generated shop"`
 	Seed    uint64 `flag:"seed" help:"seed of the generated shop"`
 	Rooms   string `flag:"rooms" help:"services to run in this process, with commas; empty runs all"`
@@ -68,8 +68,8 @@ func (c Config) Check() error {
 			errs = append(errs, fmt.Errorf("%s: %w", field, err))
 		}
 	}
-	if c.Items < 1 || c.Items > 5_000_000 {
-		errs = append(errs, fmt.Errorf("items: is %d, must be between 1 and 5,000,000", c.Items))
+	if c.Items < 0 || c.Items > 5_000_000 {
+		errs = append(errs, fmt.Errorf("items: is %d, must be between 0 and 5,000,000", c.Items))
 	}
 	if c.Count < 0 || c.Count > 50_000_000 {
 		errs = append(errs, fmt.Errorf("event-count: is %d, must be between 0 and 50,000,000", c.Count))

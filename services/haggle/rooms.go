@@ -138,6 +138,10 @@ func (o *opening) load(ctx context.Context, p *progress) error {
 	if o.world.Common.NATS != "" && o.config.Catalog == "" {
 		return nil // a part of a larger suite: the shop is somebody else's to fill
 	}
+	if o.config.Items == 0 && o.config.Catalog == "" {
+		p.say("the shop in %s is empty: fill it by haggle import or by POST /v1/items:batch", o.config.Data)
+		return nil
+	}
 	what := o.config.Catalog
 	if what == "" {
 		what = fmt.Sprintf("a generated shop of %d items and %d events", o.config.Items, o.config.Count)
