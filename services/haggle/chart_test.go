@@ -186,12 +186,20 @@ func podOf(t *testing.T, text, namespace string) string {
 	if !ok {
 		return ""
 	}
+	made, _ := template["spec"].(map[string]any)
+	claims, _ := spec["volumeClaimTemplates"].([]any)
+	for _, claim := range claims {
+		// The StatefulSet's controller adds the volume.
+		name := claim.(map[string]any)["metadata"].(map[string]any)["name"]
+		volumes, _ := made["volumes"].([]any)
+		made["volumes"] = append(volumes, map[string]any{"name": name, "persistentVolumeClaim": map[string]any{"claimName": "data-0"}})
+	}
 	metadata, _ := template["metadata"].(map[string]any)
 	name := fmt.Sprint(o["metadata"].(map[string]any)["name"])
 	var b bytes.Buffer
 	e := yaml.NewEncoder(&b)
 	err := e.Encode(map[string]any{
-		"apiVersion": "v1", "kind": "Pod", "spec": template["spec"],
+		"apiVersion": "v1", "kind": "Pod", "spec": made,
 		"metadata": map[string]any{"name": name + "-0", "namespace": namespace, "labels": metadata["labels"]},
 	})
 	if err = errors.Join(err, e.Close()); err != nil {
