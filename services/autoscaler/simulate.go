@@ -103,13 +103,18 @@ func (s *simulation) load() (simulate.Trace, error) {
 	return t, nil
 }
 
-// model is the service of the simulation, with as many replicas at the beginning as the first rate keeps seven tenths busy.
+// warm is the beginning of a trace whose peak the fleet is sized for that is there when it begins: a service that was in use before
+// has more than its first second needs.
+const warm = 10 * time.Minute
+
+// model is the service of the simulation, with as many replicas at the beginning as the peak of the first ten minutes keeps seven
+// tenths busy, whoever scales.
 func (s *simulation) model(t *simulate.Trace) simulate.Model {
 	draw := queue.Lognormal(s.mean.Seconds(), s.cv)
 	if s.service == "two-kinds" {
 		draw = queue.TwoKinds(s.mean.Seconds(), s.cv)
 	}
-	first := t.Rates[0] * s.mean.Seconds() / float64(s.workers)
+	first := t.Peak(warm.Seconds()) * s.mean.Seconds() / float64(s.workers)
 	return simulate.Model{
 		Objective: s.objective.Seconds(), ShedAfter: s.shed.Seconds(), StartUp: s.startUp.Seconds(), StartUpSpread: s.startUp.Seconds() / 4,
 		Drain: s.drain.Seconds(), CheapCost: s.cheap, Seed: s.seed,

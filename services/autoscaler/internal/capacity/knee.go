@@ -1,6 +1,7 @@
 package capacity
 
 import (
+	"math"
 	"math/rand/v2"
 	"sort"
 
@@ -16,6 +17,21 @@ type Spec struct {
 	// cheaper path, which costs that part of the work and is taken when a wait above Threshold seconds is expected.
 	Objective, Trouble, Threshold, Cheap float64
 }
+
+// Allowed returns the share of trouble at the knee of a pool of n replicas. Where there is a cheaper path Trouble is meant in the
+// mean: a pool of n has its replicas while the load is between what n-1 and what n bear, and trouble is steep, so that the mean
+// over that range is (1 - exp(-steepness/n)) n / steepness of what it is at its end, and the smaller a pool is the more may be
+// allowed there. Without one a late answer is a late answer, and Trouble holds at every moment.
+func (s *Spec) Allowed(n int) float64 {
+	if s.Cheap <= 0 {
+		return s.Trouble
+	}
+	x := steepness / float64(n)
+	return min(worst, s.Trouble*x/(1-math.Exp(-x)))
+}
+
+// worst is the greatest share of the requests of a moment that is planned to take the cheaper path or be late.
+const worst = 0.1
 
 // Curve is the knee of a pool by its size: the greatest share of its workers that may be kept busy. It is a property of the pool:
 // two choices among many replicas even out what a single replica has to keep spare.
@@ -39,7 +55,7 @@ func Prior(s Spec, seed uint64) Curve {
 	for i, n := range c.Sizes {
 		low, high := least, 1.3
 		for high-low > 0.01 {
-			if middle := (low + high) / 2; s.trouble(service, n, middle, seed) <= s.Trouble {
+			if middle := (low + high) / 2; s.trouble(service, n, middle, seed) <= s.Allowed(n) {
 				low = middle
 			} else {
 				high = middle
@@ -66,8 +82,7 @@ func (s *Spec) trouble(service queue.Service, n int, busy float64, seed uint64) 
 		bits := r.Uint64()
 		q := queue.Choose(at, fleet, r.Uint64())
 		work := service.Draw(bits)
-		waiting := q.InFlight(at) - s.Workers + 1
-		cheap := s.Cheap > 0 && float64(waiting)*s.Mean/float64(s.Workers) > s.Threshold
+		cheap := s.Cheap > 0 && q.Expected(at, s.Mean, float64(bits>>16&0xffff)/(1<<16)) > s.Threshold
 		if cheap {
 			work *= s.Cheap
 		}

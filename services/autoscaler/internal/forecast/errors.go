@@ -63,5 +63,27 @@ func (e *Errors) quantile(p float64) float64 {
 	return weight*expected + (1-weight)*seen
 }
 
+// Cover returns the least factor beyond which, in the mean, no more than a share of what is forecast falls: the smallest q with
+// E[max(0, error/q - 1)] <= share. A quantile bounds how often a forecast falls short, this by how much.
+func (e *Errors) Cover(share float64) float64 {
+	total, above, count := e.Sum, 0.0, 0.0
+	if weight := prior - e.Sum; weight > 0 {
+		total += weight
+	}
+	if e.Sum <= 0 {
+		return 1
+	}
+	for i := len(e.Bins) - 1; i >= 0; i-- {
+		q := math.Exp(gridLow + gridStep*float64(i))
+		if above/q-count > share*total {
+			return math.Exp(gridLow + gridStep*float64(i+1))
+		}
+		n := float64(e.Bins[i])
+		above += n * math.Exp(gridLow+gridStep*(float64(i)+0.5))
+		count += n
+	}
+	return math.Exp(gridLow)
+}
+
 // spread is how far the errors reach: what an expert costs whose guesses scatter, whatever its quantile of now.
 func (e *Errors) spread() float64 { return 0.1 * (e.quantile(0.9) - e.quantile(0.5)) }

@@ -130,9 +130,9 @@ func (f *Forecaster) score(now time.Time) []Scored {
 // Forget drops what is recent and keeps what was learnt: after a gap in the signals.
 func (f *Forecaster) Forget() { f.Recent, f.Pending, f.SlotSum, f.SlotSeconds = nil, nil, 0, 0 }
 
-// Ahead returns the forecast for the time until horizon from now. goal is the chance to fall short that the level is moved to.
-// known is false before anything was noted.
-func (f *Forecaster) Ahead(now time.Time, horizon time.Duration, goal float64) (out Forecast, known bool) {
+// Ahead returns the forecast for the time until horizon from now. goal is the chance to fall short that the level is moved to, and
+// short the part of what is forecast that may be beyond it in the mean. known is false before anything was noted.
+func (f *Forecaster) Ahead(now time.Time, horizon time.Duration, goal, short float64) (out Forecast, known bool) {
 	if len(f.Recent) == 0 {
 		return out, false
 	}
@@ -148,7 +148,7 @@ func (f *Forecaster) Ahead(now time.Time, horizon time.Duration, goal float64) (
 			continue
 		}
 		// All are equally safe; the one that has served the least for it of late is followed.
-		factor := f.Errors[e].Quantile(1 - f.Level)
+		factor := max(f.Errors[e].Quantile(1-f.Level), f.Errors[e].Cover(short))
 		if served := guess * factor * math.Exp(f.Errors[e].spread()); served < best {
 			best = served
 			out.Peak, out.Quantile, out.Expert = guess, factor, experts[e]
@@ -253,7 +253,10 @@ func (f *Forecaster) learnShape(now time.Time, count, seconds float64) {
 	f.SlotSum, f.SlotSeconds = 0, 0
 }
 
-func index(t time.Time) int { return int(t.Unix()/int64(slot/time.Second)) % slots }
+func index(t time.Time) int {
+	// A time before 1970, which a trace that begins at 0 has a week before it, is counted from the end.
+	return (int(t.Unix()/int64(slot/time.Second))%slots + slots) % slots
+}
 
 // shaped is the rate of now, moved as it moved at the same time one period ago; 0 when that is unknown.
 func (f *Forecaster) shaped(now time.Time, horizon, period time.Duration) float64 {

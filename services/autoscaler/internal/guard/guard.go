@@ -109,7 +109,7 @@ func (g *Guard) Apply(now time.Time, s Signals, targets []Target) (out []int, li
 // down returns how far a target may be lowered, and remembers what was wanted.
 func (g *Guard) down(now time.Time, s Signals, t *Target, want int, limits *[]Limit) int {
 	hold := s.StartUp + regret
-	long := hold << min(6, g.since(now, sticky))
+	long := hold << min(6, max(0, g.since(now, sticky)-1))
 	wants := remember(g.Wants[t.Name], Count{now, want}, now.Add(-max(long, hold)))
 	g.Wants[t.Name] = wants
 	if want >= t.Asked {

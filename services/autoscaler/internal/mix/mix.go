@@ -140,7 +140,11 @@ func (s *search) descend(depth int, price, bound float64) {
 	}
 	i := s.order[depth]
 	o := &p.Options[i]
-	for n := o.Min; n <= o.Max; n++ {
+	first := o.Min
+	if depth == len(s.order)-1 && s.unit[i] > 0 {
+		first = max(first, int((p.Need-bound)/s.unit[i]))
+	}
+	for n := first; n <= o.Max; n++ {
 		cost := price + p.moving(i, n)
 		covered := bound + float64(n)*s.unit[i]
 		rest := 0.0

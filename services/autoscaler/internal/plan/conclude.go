@@ -2,7 +2,6 @@ package plan
 
 import (
 	"fmt"
-	"time"
 
 	"github.com/haggle-commerce/haggle/services/autoscaler/internal/mix"
 )
@@ -41,7 +40,7 @@ func (p *Planner) choose(m *mix.Problem, targets []Target, d *Decision) []int {
 }
 
 // write fills in the targets and sums the decision up.
-func (p *Planner) write(now time.Time, m *mix.Problem, targets []Target, counts []int, d *Decision) {
+func (p *Planner) write(m *mix.Problem, pools map[string]pool, targets []Target, counts []int, d *Decision) {
 	var weights []float64
 	if m.Capacity != nil && len(m.Options) == len(targets) {
 		served := make([]int, len(targets))
@@ -53,7 +52,6 @@ func (p *Planner) write(now time.Time, m *mix.Problem, targets []Target, counts 
 	up, down := false, false
 	for i := range targets {
 		t := &targets[i]
-		v := p.learnt.Variants[t.Variant]
 		td := TargetDecision{
 			Name: t.Name, Variant: t.Variant, Class: t.Class, Asked: t.Asked, Replicas: counts[i], Ready: t.ready(), Starting: t.starting(), Leaving: t.leaving(),
 			StartUp: p.learnt.Starts[t.Name].p90(p.settings.StartUp).Seconds(),
@@ -61,9 +59,9 @@ func (p *Planner) write(now time.Time, m *mix.Problem, targets []Target, counts 
 		if weights != nil {
 			td.Weight = weights[i]
 		}
-		if v != nil && v.Mean > 0 {
-			busy, seen := p.busy(now, v, t, max(counts[i], 1))
-			td.Knee, td.Learnt = busy*float64(t.workers())*t.speed()/v.Mean, seen
+		if pool, known := pools[t.Variant]; known {
+			n := max(counts[i], 1)
+			td.Knee, td.Learnt = pool.rate(n)/float64(n)*t.speed(), pool.learnt
 		}
 		if t.Price != nil {
 			hour := *t.Price * float64(counts[i])
@@ -112,7 +110,7 @@ func (p *Planner) brownout(targets []Target, d *Decision) {
 }
 
 // conclude writes prices, conditions and reasons.
-func (p *Planner) conclude(now time.Time, in Observation, targets []Target, t traffic, d *Decision) {
+func (p *Planner) conclude(targets []Target, t traffic, d *Decision) {
 	var before, after float64
 	known, learnt := len(targets) > 0, len(targets) > 0
 	for i := range targets {

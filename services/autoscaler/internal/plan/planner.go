@@ -22,7 +22,9 @@ type Planner struct {
 
 // learnt is all that a planner remembers, as it is stored.
 type learnt struct {
-	Version  int                           `json:"version"`
+	Version int `json:"version"`
+	// Begun is the time of the first step.
+	Begun    time.Time                     `json:"begun,omitzero"`
 	Last     time.Time                     `json:"last,omitzero"`
 	Forecast forecast.Forecaster           `json:"forecast"`
 	Guard    guard.Guard                   `json:"guard"`
@@ -47,12 +49,15 @@ func New(s Settings) *Planner { return &Planner{settings: s, learnt: learnt{Vers
 func (p *Planner) Configure(s Settings) { p.settings = s }
 
 // The chance at which a forecast may fall short: without a cheaper path every shortfall is late answers, with one it is a few
-// cheaper ones, and spare replicas for a chance of 70 % cost more than those (a newsvendor's fractile; both from the design's
-// measurements).
+// cheaper ones, and the even chance costs least (a newsvendor's fractile; the half is that of the design's measurements). How far it
+// falls short is bounded beside it by [Settings.short].
 const (
 	goalAlone    = 0.05
-	goalBrownout = 0.3
+	goalBrownout = 0.5
 )
+
+// young is for how long a planner watches before it cuts anything.
+const young = 10 * time.Minute
 
 // Step returns the decision at now. The windows of the vitals begin where those of the last step ended.
 func (p *Planner) Step(now time.Time, in Observation) Decision {
@@ -80,7 +85,7 @@ func (p *Planner) Step(now time.Time, in Observation) Decision {
 		}
 	}
 	horizon := p.startUp(targets) + p.settings.Every
-	f, heard := l.Forecast.Ahead(now, horizon, goal)
+	f, heard := l.Forecast.Ahead(now, horizon, goal, p.settings.short())
 	d.Demand = Demand{
 		Now: f.Now, Known: traffic.known, Forecast: f.Peak, Expert: f.Expert, Quantile: f.Quantile, Level: f.Level,
 		Horizon: horizon.Seconds(), Need: f.Need,
@@ -88,8 +93,14 @@ func (p *Planner) Step(now time.Time, in Observation) Decision {
 	if heard && traffic.known {
 		l.Open = append(l.Open, open{At: now, Total: l.Day.Total})
 	}
+	if l.Signals.Blind == "" && (l.Begun.IsZero() || now.Sub(l.Begun) < young) {
+		l.Signals.Blind = fmt.Sprintf("watched for less than %s: how much the demand varies is not known", young)
+	}
 	p.decide(now, in, targets, &d, heard)
-	p.conclude(now, in, targets, traffic, &d)
+	p.conclude(targets, traffic, &d)
+	if l.Begun.IsZero() {
+		l.Begun = now
+	}
 	l.Last = now
 	return d
 }
@@ -132,7 +143,7 @@ func (p *Planner) decide(now time.Time, in Observation, targets []Target, d *Dec
 		want[i] = targets[i].Asked
 	}
 	var reactive int
-	problem, sized := p.problem(now, targets, d.Demand.Need)
+	problem, pools, sized := p.problem(now, targets, d.Demand.Need)
 	if heard && sized {
 		want = p.choose(&problem, targets, d)
 		if len(targets) == 1 {
@@ -161,7 +172,7 @@ func (p *Planner) decide(now time.Time, in Observation, targets []Target, d *Dec
 		d.Limits = append(d.Limits, Limit(x))
 	}
 	p.cap(targets, counts, d)
-	p.write(now, &problem, targets, counts, d)
+	p.write(&problem, pools, targets, counts, d)
 }
 
 // tolerance is by how much the need may exceed the capacity before a replica is added where there is a cheaper path: the noise of

@@ -168,9 +168,9 @@ func (p *Planner) fallback(now time.Time, targets []Target) (n int, why string) 
 	if len(s.Peak) != 7*24 {
 		s.Peak = make([]int, 7*24)
 	}
-	hour := int(now.Unix()/3600) % len(s.Peak)
+	hour := int(uint64(now.Unix())/3600) % len(s.Peak)
 	if s.Rung <= 2 {
-		if hour != int(p.learnt.Last.Unix()/3600)%len(s.Peak) {
+		if hour != int(uint64(p.learnt.Last.Unix())/3600)%len(s.Peak) {
 			s.Peak[hour] = 0
 		}
 		s.Peak[hour] = max(s.Peak[hour], asked)

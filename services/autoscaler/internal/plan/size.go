@@ -157,8 +157,20 @@ func (p *Planner) startUp(targets []Target) time.Duration {
 	return longest
 }
 
-// allowed is the share of the requests that may be late or take the cheaper path at the knee.
-func (s *Settings) allowed() float64 { return s.Budget + s.Brownout.Share }
+// reserve is the part of the day's share of the cheaper path that is left to bursts; the rest is used as capacity all day.
+const reserve = 0.1
+
+// allowed is the share of the requests that may be late or take the cheaper path in the mean.
+func (s *Settings) allowed() float64 {
+	if s.Brownout.Share > 0 {
+		return (1 - reserve) * s.Brownout.Share
+	}
+	return s.Budget
+}
+
+// short is the part of a forecast that the demand may exceed it by in the mean: half of what may take the cheaper path, because
+// queues put the other half there.
+func (s *Settings) short() float64 { return max(s.Budget, s.Brownout.Share/2) }
 
 // threshold is the expected wait in seconds above which the cheaper path is taken: as much as leaves 99 of 100 full answers in
 // time, and a tenth of the objective at least.
@@ -171,14 +183,25 @@ func (s *Settings) threshold(v *variant) float64 {
 	return max(0.1*s.Objective.Seconds(), s.Objective.Seconds()-p99)
 }
 
-// busy returns the share of its workers that a pool of n replicas may keep busy.
-func (p *Planner) busy(now time.Time, v *variant, t *Target, n int) (busy float64, seen bool) {
+// pool is how a variant's replicas bear load at a moment.
+type pool struct {
+	curve   capacity.Curve
+	factor  float64
+	learnt  bool
+	mean    float64
+	workers int
+}
+
+// pool brings what is known of a variant up to date: it is simulated when its requests take another time than before.
+func (p *Planner) pool(now time.Time, v *variant, t *Target) pool {
 	spec := capacity.Spec{Mean: v.Mean, CV: v.CV, Workers: t.workers(), Objective: p.settings.Objective.Seconds(), Trouble: p.settings.allowed()}
 	if p.settings.Brownout.Share > 0 {
 		spec.Cheap, spec.Threshold = p.settings.Brownout.Cost, p.settings.threshold(v)
 	}
-	if moved := math.Abs(math.Log(spec.Mean / max(v.Spec.Mean, 1e-12))); len(v.Curve.Sizes) == 0 || moved > shift || spec.Workers != v.Spec.Workers || spec.Trouble != v.Spec.Trouble {
-		v.Shifted = len(v.Curve.Sizes) > 0 && moved > shift
+	known := len(v.Curve.Sizes) > 0
+	moved := known && math.Abs(math.Log(spec.Mean/v.Spec.Mean)) > shift
+	if !known || moved || spec.Workers != v.Spec.Workers || spec.Trouble != v.Spec.Trouble || spec.Objective != v.Spec.Objective {
+		v.Shifted = moved
 		v.Spec, v.Learner, v.Curve = spec, capacity.Learner{}, capacity.Prior(spec, 1)
 	}
 	factor, seen := v.Learner.Factor(now, p.settings.allowed())
@@ -188,7 +211,15 @@ func (p *Planner) busy(now time.Time, v *variant, t *Target, n int) (busy float6
 	if v.Shifted {
 		factor /= margin
 	}
-	return min(v.Curve.Knee(n)*factor, 1), seen
+	return pool{curve: v.Curve, factor: factor, learnt: seen, mean: v.Mean, workers: spec.Workers}
+}
+
+// rate returns what n replicas bear on a class of speed 1, in requests per second.
+func (p *pool) rate(n int) float64 {
+	if n <= 0 {
+		return 0
+	}
+	return min(1, p.curve.Knee(n)*p.factor) * float64(n*p.workers) / p.mean
 }
 
 // learn notes how a pool bears its load, from windows in which nothing changed. Only a variant on a single target is learnt from:
@@ -215,24 +246,28 @@ func (p *Planner) learn(now time.Time, t *Target) {
 		return
 	}
 	load := s.Arrivals / s.Seconds * v.Mean / t.speed() / float64(ready*t.workers())
-	v.Learner.Note(now, load/v.Curve.Knee(ready), s.Arrivals, s.Trouble, p.settings.allowed())
+	// What is allowed depends on the size of the pool, so trouble is noted in terms of what is allowed of a large one.
+	scale := v.Spec.Trouble / v.Spec.Allowed(ready)
+	v.Learner.Note(now, load/v.Curve.Knee(ready), s.Arrivals, s.Trouble*scale, v.Spec.Trouble)
 	*s = steady{Since: s.Since, Ready: ready}
 }
 
 // problem puts the choice into the terms of package mix; ok is false while nothing is known of what a request takes.
-func (p *Planner) problem(now time.Time, targets []Target, need float64) (m mix.Problem, ok bool) {
+func (p *Planner) problem(now time.Time, targets []Target, need float64) (m mix.Problem, pools map[string]pool, ok bool) {
+	pools = map[string]pool{}
+	var order []pool
 	var names []string
-	var of []*Target
 	for i := range targets {
 		t := &targets[i]
 		v := p.learnt.Variants[t.Variant]
 		if v == nil || v.Mean <= 0 {
-			return m, false
+			return m, pools, false
 		}
 		at := slices.Index(names, t.Variant)
 		if at < 0 {
 			at = len(names)
-			names, of = append(names, t.Variant), append(of, t)
+			pools[t.Variant] = p.pool(now, v, t)
+			names, order = append(names, t.Variant), append(order, pools[t.Variant])
 		}
 		option := mix.Option{Variant: at, Price: price(t), Speed: t.speed(), Quality: t.Quality, Spot: t.Spot, Min: t.Min, Max: t.Max, Now: t.Asked}
 		if t.Fixed {
@@ -241,23 +276,7 @@ func (p *Planner) problem(now time.Time, targets []Target, need float64) (m mix.
 		}
 		m.Options = append(m.Options, option)
 	}
-	tables := make([][]float64, len(names))
-	m.Capacity = func(at, n int) float64 {
-		if n <= 0 {
-			return 0
-		}
-		for len(tables[at]) <= n {
-			k := len(tables[at])
-			rate := 0.0
-			if k > 0 {
-				v := p.learnt.Variants[names[at]]
-				busy, _ := p.busy(now, v, of[at], k)
-				rate = busy * float64(k*of[at].workers()) / v.Mean
-			}
-			tables[at] = append(tables[at], rate)
-		}
-		return tables[at][n]
-	}
+	m.Capacity = func(at, n int) float64 { return order[at].rate(n) }
 	m.Need, m.Quality, m.SpotShare = need, p.settings.Quality, p.settings.SpotShare
 	if len(targets) == 1 {
 		m.SpotShare, m.Quality = 1, 0
@@ -265,7 +284,7 @@ func (p *Planner) problem(now time.Time, targets []Target, need float64) (m mix.
 		m.Lean = p.settings.Brownout.Cost
 	}
 	m.StayHours, m.StartHours = p.settings.Stay.Hours(), p.startUp(targets).Hours()
-	return m, len(targets) > 0
+	return m, pools, len(targets) > 0
 }
 
 // fewest is how many of a single target bear a rate.

@@ -43,6 +43,12 @@ func (r *Replica) Wait(now float64) float64 {
 	return max(0, first-now)
 }
 
+// Expected returns the wait in seconds that a replica expects for a request that comes at now, knowing how many are before it, how
+// far those are that it works on and what one takes in the mean; part, 0 to 1, stands for how far.
+func (r *Replica) Expected(now, mean, part float64) float64 {
+	return max(0, float64(r.InFlight(now)-len(r.free)+1)-part) * mean / float64(len(r.free))
+}
+
 // Take gives the replica a request of so many seconds of work and returns when it ends.
 func (r *Replica) Take(now, service float64) float64 {
 	worker := 0

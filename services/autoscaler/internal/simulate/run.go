@@ -237,7 +237,7 @@ func (w *world) serve(begin, end, rate float64) {
 			return
 		}
 		work := f.Service.Draw(bits) / f.Speed
-		if w.order.Threshold > 0 && w.model.CheapCost > 0 && cheap < cheapest && f.expected(q, at) > w.order.Threshold {
+		if w.order.Threshold > 0 && w.model.CheapCost > 0 && cheap < cheapest && q.Expected(at, f.Mean/f.Speed, float64(bits>>16&0xffff)/(1<<16)) > w.order.Threshold {
 			work *= w.model.CheapCost
 			cheap++
 			w.result.Cheap++
@@ -245,15 +245,6 @@ func (w *world) serve(begin, end, rate float64) {
 		}
 		w.finish(f, q, work, q.Take(at, work)-at)
 	})
-}
-
-// expected is the wait that a replica expects of its queue, knowing no more than how long it is and what a request takes.
-func (f *fleet) expected(q *queue.Replica, at float64) float64 {
-	waiting := q.InFlight(at) - q.Workers() + 1
-	if waiting <= 0 {
-		return 0
-	}
-	return float64(waiting) * f.Mean / f.Speed / float64(q.Workers())
 }
 
 // finish counts an answer.

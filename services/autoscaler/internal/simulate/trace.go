@@ -137,6 +137,25 @@ func (t *Trace) close() (Trace, error) {
 	return *t, nil
 }
 
+// Peak returns the greatest mean rate of fifteen seconds or one step, whichever is longer, that begins within the first seconds.
+func (t *Trace) Peak(within float64) float64 {
+	const span = 15
+	peak := 0.0
+	for i := 0; i < len(t.Times) && t.Times[i] < within; i++ {
+		sum, at := 0.0, t.Times[i]
+		for j := i; j < len(t.Times) && at < t.Times[i]+span; j++ {
+			until := t.End
+			if j+1 < len(t.Times) {
+				until = t.Times[j+1]
+			}
+			sum += t.Rates[j] * (until - at)
+			at = until
+		}
+		peak = max(peak, sum/(at-t.Times[i]))
+	}
+	return peak
+}
+
 // Cut returns the part from begin to end in seconds. It must not be empty.
 func (t *Trace) Cut(begin, end float64) (Trace, error) {
 	end = min(end, t.End)
