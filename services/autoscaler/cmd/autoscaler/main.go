@@ -3,6 +3,7 @@ package main
 
 import (
 	"context"
+	"io"
 	"os"
 	"os/signal"
 	"syscall"
@@ -12,11 +13,14 @@ import (
 )
 
 func main() {
-	if len(os.Args) > 1 && os.Args[1] == "simulate" {
-		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-		code := autoscaler.Simulate(ctx, os.Args[2:], os.Stdout, os.Stderr)
-		stop()
-		os.Exit(code)
+	commands := map[string]func(context.Context, []string, io.Writer, io.Writer) int{"simulate": autoscaler.Simulate, "compare": autoscaler.Compare}
+	if len(os.Args) > 1 {
+		if run, known := commands[os.Args[1]]; known {
+			ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+			code := run(ctx, os.Args[2:], os.Stdout, os.Stderr)
+			stop()
+			os.Exit(code)
+		}
 	}
 	service.Main("autoscaler", autoscaler.Default(), autoscaler.Run)
 }

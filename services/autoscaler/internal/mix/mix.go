@@ -2,6 +2,7 @@
 package mix
 
 import (
+	"cmp"
 	"math"
 	"slices"
 )
@@ -41,19 +42,41 @@ type Choice struct {
 	weighed float64
 }
 
-// effort bounds the search: 4 variants on 3 classes of up to 60 replicas take about a hundredth of it. Beyond it the best found
-// is returned.
-const effort = 3_000_000
+const (
+	// effort bounds the search. Beyond it the best that was found is returned.
+	effort = 3_000_000
+	// few is up to how many options every mix of them is tried, and support how many have a count between their bounds where
+	// there are more: a linear programme with the rows of need, quality and spot has an optimum of three, and rounding to whole replicas hardly ever
+	// makes use of another (the tests hold it to 3 % of an exhaustive search).
+	few     = 4
+	support = 3
+)
 
-// Solve returns the cheapest ways to serve the need, up to best of them, the best first, and whether it looked at all that could
-// be cheaper. It returns none when the need cannot be served.
+// Solve returns the cheapest ways to serve the need, up to best of them, the best first, and whether it looked at all mixes that
+// could be cheaper: of any options where there are four at most, else of three whose
+// counts are between their bounds. It returns none when the need cannot be served.
 //
 // It is a depth-first search over the counts of the options, the cheapest per capacity first, cut where the price so far and the
 // least that the rest can cost exceed what was found.
 func (p *Problem) Solve(best int) (found []Choice, exact bool) {
-	s := search{p: p, best: best, left: effort, counts: make([]int, len(p.Options)), order: make([]int, len(p.Options))}
+	s := search{p: p, best: best, bar: math.Inf(1), left: effort, counts: make([]int, len(p.Options)), order: make([]int, len(p.Options)), capacities: make([]float64, len(p.Options)), quality: p.byQuality()}
 	s.prepare()
-	s.descend(0, 0, 0)
+	s.support = len(p.Options)
+	if len(p.Options) > few {
+		// Two suffice for the need alone, and are a good start for the rest.
+		s.support = 2
+		s.descend(0, so{})
+		if p.constrained() {
+			s.support = support
+			if len(s.found) == s.best {
+				s.bar = s.found[s.best-1].weighed
+			}
+			s.found = nil
+			s.descend(0, so{})
+		}
+		return s.found, s.left > 0
+	}
+	s.descend(0, so{})
 	return s.found, s.left > 0
 }
 
@@ -61,18 +84,26 @@ func (p *Problem) Solve(best int) (found []Choice, exact bool) {
 const maxVariants = 64
 
 type search struct {
-	p      *Problem
-	best   int
-	left   int
-	counts []int
-	order  []int
+	p    *Problem
+	best int
+	left int
+	// support is how many options may have a count between their bounds, used how many have; nothing above bar is looked at.
+	support, used int
+	bar           float64
+	counts        []int
+	order         []int
 	// unit is the greatest capacity of one more replica of an option; rate[d] the least price of a unit of capacity among the
 	// options from depth d on, and minimum[d] what their least counts cost.
-	unit    []float64
-	rate    []float64
-	minimum []float64
-	room    []float64
-	found   []Choice
+	unit []float64
+	rate []float64
+	// firmRate is rate among those that are not spot.
+	firmRate []float64
+	minimum  []float64
+	room     []float64
+	found    []Choice
+	// capacities and quality are what evaluate needs.
+	capacities []float64
+	quality    []int
 }
 
 func (s *search) prepare() {
@@ -94,21 +125,16 @@ func (s *search) prepare() {
 		}
 	}
 	per := func(i int) float64 { return p.Options[i].Price / max(s.unit[i], 1e-12) }
-	slices.SortStableFunc(s.order, func(a, b int) int {
-		switch {
-		case per(a) < per(b):
-			return -1
-		case per(a) > per(b):
-			return 1
-		}
-		return 0
-	})
+	slices.SortStableFunc(s.order, func(a, b int) int { return cmp.Compare(per(a), per(b)) })
 	n := len(s.order)
-	s.rate, s.minimum, s.room = make([]float64, n+1), make([]float64, n+1), make([]float64, n+1)
-	s.rate[n] = math.Inf(1)
+	s.rate, s.firmRate, s.minimum, s.room = make([]float64, n+1), make([]float64, n+1), make([]float64, n+1), make([]float64, n+1)
+	s.rate[n], s.firmRate[n] = math.Inf(1), math.Inf(1)
 	for d := n - 1; d >= 0; d-- {
 		i := s.order[d]
-		s.rate[d] = min(s.rate[d+1], per(i))
+		s.rate[d], s.firmRate[d] = min(s.rate[d+1], per(i)), s.firmRate[d+1]
+		if !p.Options[i].Spot {
+			s.firmRate[d] = min(s.firmRate[d], per(i))
+		}
 		s.minimum[d] = s.minimum[d+1] + float64(p.Options[i].Min)*p.Options[i].Price
 		s.room[d] = s.room[d+1] + float64(p.Options[i].Max)*s.unit[i]
 	}
@@ -124,55 +150,87 @@ func (p *Problem) moving(i, n int) float64 {
 	return float64(n)*o.Price + extra
 }
 
-// descend chooses the count of the option at a depth. price and bound are those of the options above: bound is an upper bound of
-// their capacity.
-func (s *search) descend(depth int, price, bound float64) {
+// so is what the options above a depth come to: their price, and upper bounds of their capacity and of the part that is not spot.
+type so struct {
+	price, bound, firm float64
+}
+
+// rest is the least that the options from a depth on cost: what is short of the need, of which the spot share leaves a part to
+// nodes that are not spot. It is infinite where there are none.
+func (s *search) rest(depth int, above so) float64 {
+	short := max(0, s.p.Need-above.bound)
+	firm := max(0, (1-s.p.SpotShare)*s.p.Need-above.firm)
+	cost := 0.0
+	if firm > 0 {
+		cost += firm * s.firmRate[depth]
+	}
+	if short > firm {
+		cost += (short - firm) * s.rate[depth]
+	}
+	return max(cost, s.minimum[depth])
+}
+
+// descend chooses the count of the option at a depth.
+func (s *search) descend(depth int, above so) {
 	if s.left--; s.left < 0 {
 		return
 	}
 	p := s.p
 	if depth == len(s.order) {
-		s.leaf(price)
+		s.leaf(above.price)
 		return
 	}
-	if bound+s.room[depth] < p.Need-1e-9 {
+	if above.bound+s.room[depth] < p.Need-1e-9 {
 		return
 	}
 	i := s.order[depth]
 	o := &p.Options[i]
 	first := o.Min
 	if depth == len(s.order)-1 && s.unit[i] > 0 {
-		first = max(first, int((p.Need-bound)/s.unit[i]))
+		first = max(first, int((p.Need-above.bound)/s.unit[i]))
 	}
 	for n := first; n <= o.Max; n++ {
-		cost := price + p.moving(i, n)
-		covered := bound + float64(n)*s.unit[i]
-		rest := 0.0
-		if short := p.Need - covered; short > 0 {
-			if math.IsInf(s.rate[depth+1], 1) {
-				continue // the last option, and too few of it
-			}
-			rest = short * s.rate[depth+1]
+		next := so{above.price + p.moving(i, n), above.bound + float64(n)*s.unit[i], above.firm}
+		if !o.Spot {
+			next.firm += float64(n) * s.unit[i]
 		}
-		rest = max(rest, s.minimum[depth+1])
-		if len(s.found) == s.best && cost+rest > s.found[s.best-1].weighed+1e-12 {
-			// More of this option costs more, and relieves the rest by at most what its own capacity is worth: as options come in
-			// order of price per capacity, the bound does not fall again.
-			if p.Need-covered <= 0 || s.rate[depth+1] <= o.Price/max(s.unit[i], 1e-12) {
-				return
+		if next.price+s.rest(depth+1, next) > s.limit()+1e-12 {
+			if next.price > s.limit()+1e-12 {
+				return // and so does every greater count
 			}
 			continue
 		}
+		between := n > o.Min && n < o.Max
+		if between && s.used >= s.support {
+			continue
+		}
 		s.counts[i] = n
-		s.descend(depth+1, cost, covered)
+		if between {
+			s.used++
+		}
+		s.descend(depth+1, next)
+		if between {
+			s.used--
+		}
 		s.counts[i] = 0
 	}
 }
 
+// limit is the price that a choice must not exceed to be among the best.
+func (s *search) limit() float64 {
+	if len(s.found) == s.best {
+		return min(s.bar, s.found[s.best-1].weighed)
+	}
+	return s.bar
+}
+
+// constrained reports whether more than the need must be met.
+func (p *Problem) constrained() bool { return p.Quality > 0 || p.SpotShare < 1 || p.Lean > 0 }
+
 // leaf weighs a full choice.
 func (s *search) leaf(weighed float64) {
 	p := s.p
-	c, ok := p.Evaluate(s.counts)
+	c, ok := p.evaluate(s.counts, s.capacities, s.quality)
 	if !ok {
 		return
 	}
@@ -198,32 +256,36 @@ func (s *search) leaf(weighed float64) {
 
 // Evaluate reckons a choice; ok is false when it does not serve the need as it must. Counts are not copied.
 func (p *Problem) Evaluate(counts []int) (c Choice, ok bool) {
+	return p.evaluate(counts, make([]float64, len(counts)), p.byQuality())
+}
+
+// evaluate is Evaluate with memory for the capacities and the options in the order of their quality.
+func (p *Problem) evaluate(counts []int, capacities []float64, best []int) (c Choice, ok bool) {
 	c.Counts = counts
-	capacities := p.Of(counts)
+	p.fill(counts, -1, capacities)
 	spot := 0.0
-	for i, n := range counts {
-		c.Price += float64(n) * p.Options[i].Price
-		c.Capacity += capacities[i]
+	for i, x := range capacities {
+		c.Price += float64(counts[i]) * p.Options[i].Price
+		c.Capacity += x
 		if p.Options[i].Spot {
-			spot += capacities[i]
+			spot += x
 		}
 	}
-	c.Quality = p.quality(capacities)
-	ok = c.Capacity >= p.Need-1e-9 && c.Quality >= p.Quality-1e-9 && (spot == 0 || spot <= p.SpotShare*c.Capacity+1e-9)
-	if !ok || p.Lean <= 0 {
-		return c, ok
+	if c.Capacity < p.Need-1e-9 || spot > 0 && spot > p.SpotShare*c.Capacity+1e-9 {
+		return c, false
+	}
+	c.Quality = p.quality(capacities, c.Capacity, best)
+	if c.Quality < p.Quality-1e-9 {
+		return c, false
 	}
 	for i := range p.Options {
-		if p.Options[i].Spot && counts[i] > 0 {
-			lost := counts[i]
-			counts[i] = 0
-			rest := p.Of(counts)
-			sum := 0.0
-			for _, x := range rest {
-				sum += x
+		if p.Lean > 0 && p.Options[i].Spot && counts[i] > 0 {
+			p.fill(counts, i, capacities)
+			rest := 0.0
+			for _, x := range capacities {
+				rest += x
 			}
-			counts[i] = lost
-			if sum < p.Lean*p.Need-1e-9 {
+			if rest < p.Lean*p.Need-1e-9 {
 				return c, false
 			}
 		}
@@ -233,27 +295,53 @@ func (p *Problem) Evaluate(counts []int) (c Choice, ok bool) {
 
 // Of returns what each option bears of a choice, for [Problem.Weights].
 func (p *Problem) Of(counts []int) []float64 {
-	var pools [maxVariants]int
-	for i, n := range counts {
-		pools[p.Options[i].Variant] += n
-	}
 	capacities := make([]float64, len(counts))
-	for i, n := range counts {
-		if o := &p.Options[i]; n > 0 {
-			capacities[i] = p.Capacity(o.Variant, pools[o.Variant]) * float64(n) / float64(pools[o.Variant]) * o.Speed
-		}
-	}
+	p.fill(counts, -1, capacities)
 	return capacities
 }
 
-// quality is the mean quality of the answers when the best targets are filled first.
-func (p *Problem) quality(capacities []float64) float64 {
-	w := p.Weights(capacities)
-	q := 0.0
-	for i, x := range w {
-		q += x * p.Options[i].Quality
+// fill sets what each option bears when the replicas of one are lost, -1 for none.
+func (p *Problem) fill(counts []int, lost int, capacities []float64) {
+	var pools [maxVariants]int
+	for i, n := range counts {
+		if i != lost {
+			pools[p.Options[i].Variant] += n
+		}
 	}
-	return q
+	for i, n := range counts {
+		capacities[i] = 0
+		if o := &p.Options[i]; n > 0 && i != lost {
+			capacities[i] = p.Capacity(o.Variant, pools[o.Variant]) * float64(n) / float64(pools[o.Variant]) * o.Speed
+		}
+	}
+}
+
+// byQuality returns the options, the best first.
+func (p *Problem) byQuality() []int {
+	order := make([]int, len(p.Options))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(p.Options[b].Quality, p.Options[a].Quality) })
+	return order
+}
+
+// quality is the mean quality of the answers: with a least quality the best targets are filled first.
+func (p *Problem) quality(capacities []float64, total float64, best []int) float64 {
+	if total <= 0 {
+		return 0
+	}
+	sum, left := 0.0, total
+	if p.Quality > 0 && p.Need > 0 {
+		left = min(total, p.Need)
+	}
+	whole := left
+	for _, i := range best {
+		take := min(left, capacities[i])
+		sum += take * p.Options[i].Quality
+		left -= take
+	}
+	return sum / whole
 }
 
 // Weights returns the share of the requests that each option is sent. Without a least quality all are loaded alike; with one the
@@ -273,21 +361,8 @@ func (p *Problem) Weights(capacities []float64) []float64 {
 		}
 		return w
 	}
-	order := make([]int, len(capacities))
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortStableFunc(order, func(a, b int) int {
-		switch qa, qb := p.Options[a].Quality, p.Options[b].Quality; {
-		case qa > qb:
-			return -1
-		case qa < qb:
-			return 1
-		}
-		return 0
-	})
 	left := p.Need
-	for _, i := range order {
+	for _, i := range p.byQuality() {
 		take := min(left, capacities[i])
 		w[i] = take / p.Need
 		left -= take

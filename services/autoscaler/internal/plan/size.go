@@ -158,7 +158,7 @@ func (p *Planner) startUp(targets []Target) time.Duration {
 }
 
 // reserve is the part of the day's share of the cheaper path that is left to bursts; the rest is used as capacity all day.
-const reserve = 0.1
+const reserve = 0.2
 
 // allowed is the share of the requests that may be late or take the cheaper path in the mean.
 func (s *Settings) allowed() float64 {
