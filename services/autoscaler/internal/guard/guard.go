@@ -162,7 +162,7 @@ func (g *Guard) turn(now time.Time, targets []Target, out []int) {
 	for i := range targets {
 		before, after = before+targets[i].Asked, after+out[i]
 	}
-	direction := 0
+	var direction int
 	switch {
 	case after > before:
 		direction = 1

@@ -68,6 +68,8 @@ const (
 	lost = 10 * time.Minute
 	// silent is the rate below which no arrivals at all are believed to be none.
 	silent = 5
+	// quiet is for how long none must come until that is believed: an hour of a fleet costs less than a shop without one.
+	quiet = time.Hour
 	// An outage is a fall to less than half within 30 s while this share of the requests fails, and lasts until none of it is left.
 	failing   = 0.05
 	outageEnd = 10 * time.Minute
@@ -107,13 +109,14 @@ func (p *Planner) listen(now time.Time, in Observation, targets []Target) traffi
 	p.climb(now, in, t, fresh, offered)
 	if t.known && t.rate == 0 && l.Forecast.Rate() > silent && !offered {
 		// Nobody stops asking a busy service from one second to the next: it is not heard, until it lasts.
-		t.known = now.Sub(l.Signals.Heard) > lost
+		t.known = now.Sub(l.Signals.Heard) > quiet
 		l.Signals.Blind = "no requests at all where there were many"
 	} else if t.known {
 		l.Signals.Heard = now
 	}
 	if p.outage(now, in, t) {
 		l.Signals.Blind = "the demand fell while requests fail: an outage, after which it comes back"
+		t.known = false
 	}
 	return t
 }
@@ -184,7 +187,7 @@ func (p *Planner) fallback(now time.Time, targets []Target) (n int, why string) 
 	}
 	var same []int
 	for day := range 7 {
-		if n := s.Peak[day*24+hour%24]; n > 0 {
+		if n := s.Peak[day*24+hour%24]; n > 0 && day != hour/24 {
 			same = append(same, n)
 		}
 	}
