@@ -70,11 +70,13 @@ func (l *Learner) Factor(now time.Time, allowed float64) (factor float64, seen b
 	curve := l.isotonic(allowed)
 	factor = partLow
 	before, near := 0.0, 0.0
+	for i, n := range l.Requests {
+		if math.Abs(partLow+partStep*(float64(i)+0.5)-1) < 0.15 {
+			near += n
+		}
+	}
 	for i, p := range curve {
 		middle := partLow + partStep*(float64(i)+0.5)
-		if math.Abs(middle-1) < 0.15 {
-			near += l.Requests[i]
-		}
 		if p > allowed {
 			if i > 0 {
 				factor = middle - partStep*(p-allowed)/max(p-before, 1e-12)
