@@ -24,10 +24,10 @@ func flat(rate, hours float64) Trace {
 	return Trace{Start: time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC), Times: []float64{0, hours * 1800}, Rates: []float64{rate, rate}, End: hours * 3600}
 }
 
-// The faults of the scenarios last from 30 to 45 minutes after the beginning of two hours.
+// The faults of the scenarios last from 15 to 27 minutes after the beginning of 48.
 const (
-	faultBegin = 1800.0
-	faultEnd   = 2700.0
+	faultBegin = 900.0
+	faultEnd   = 1620.0
 )
 
 func during(second float64) bool { return second >= faultBegin && second < faultEnd }
@@ -112,7 +112,7 @@ func TestTenPains(t *testing.T) {
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			m, trace := service(40), flat(170, 2)
+			m, trace := service(40), flat(170, 0.8)
 			restarted = false
 			ours := NewOurs(&m, 0.02)
 			p := Policy(ours)
@@ -125,10 +125,10 @@ func TestTenPains(t *testing.T) {
 			}
 			before := r.Minutes[int(faultBegin/60)-1].Wanted
 			for i, minute := range r.Minutes[int(faultBegin/60):] {
-				if minute.Wanted < before-1 && minute.Rate > 100 || c.load && i < 15 && minute.Wanted < before {
+				if minute.Wanted < before-1 && minute.Rate > 100 || c.load && i < 12 && minute.Wanted < before {
 					t.Fatalf("%d minutes after the fault %d replicas are wanted, %d before it", i, minute.Wanted, before)
 				}
-				if limit := int(math.Ceil(1.2 * float64(before))); minute.Wanted > limit && (!c.load || i > 16) {
+				if limit := int(math.Ceil(1.2 * float64(before))); minute.Wanted > limit && (!c.load || i > 13) {
 					t.Fatalf("%d minutes after the fault %d replicas are wanted, %d before it: more than a fifth too many", i, minute.Wanted, before)
 				}
 			}
@@ -165,7 +165,7 @@ func (s *successor) Step(now time.Time, v View) Order {
 
 // TestReplicasDie takes a third of the fleet away at once: what is missing is made anew, and no more than that for long.
 func TestReplicasDie(t *testing.T) {
-	m, trace := service(40), flat(170, 1)
+	m, trace := service(40), flat(170, 0.5)
 	r, err := Run(t.Context(), &trace, &m, NewOurs(&m, 0.02), Faults{Kill: func(s float64, _ string) int {
 		if s == faultBegin {
 			return 2
