@@ -196,7 +196,7 @@ func (c *Catalogue) groupsOf(it *shop.Item) []groupID {
 	say(k, k, string(availability))
 	named := 0
 	for name, texts := range it.Attributes {
-		if name = FoldKey(name); reserved(name) {
+		if name = FoldKey(name); Reserved(name) {
 			continue
 		}
 		// A row takes no more; an item that passed its check has far fewer.
@@ -229,8 +229,8 @@ func FoldKey(name string) string {
 	return strings.TrimPrefix(strings.ToLower(strings.TrimSpace(name)), "attributes.")
 }
 
-// reserved reports whether an attribute of that name would be taken for one of the keys that every item has.
-func reserved(name string) bool {
+// Reserved reports whether an attribute of that name would be taken for one of the keys that every item has.
+func Reserved(name string) bool {
 	switch name {
 	case "", KeyBrand, KeyCategory, "categories", KeyPrice, KeyCreated, KeyAvailability, KeyID, keyLevel:
 		return true

@@ -14,6 +14,7 @@
 package lexical
 
 import (
+	"iter"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -167,6 +168,17 @@ func (p *Params) weight(d *Document, o *occurrence) float32 {
 
 // saturate is w * (k1 + 1) / (k1 + w).
 func (p *Params) saturate(w float32) float32 { return w * (p.K1 + 1) / (p.K1 + w) }
+
+// Weights yields what each word of the document scores, without how rare the word is.
+func (p *Params) Weights(d *Document) iter.Seq2[string, float32] {
+	return func(yield func(string, float32) bool) {
+		for i := range d.terms {
+			if !yield(d.terms[i].stem, p.saturate(p.weight(d, &d.terms[i]))) {
+				return
+			}
+		}
+	}
+}
 
 // Word is one word of a query.
 type Word struct {
