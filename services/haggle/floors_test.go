@@ -65,13 +65,22 @@ var plan = map[string]room{
 	"libs/service":     {floor: 6, guests: []string{"*"}},
 	"libs/servicetest": {floor: 7, guests: []string{"*"}},
 
+	// Back ends that can stand in for recall's own index, in a module of its own: their clients touch the world and bring gRPC.
+	remote:                 {floor: 10, guests: []string{"*"}},
+	remote + "/opensearch": {floor: 5, guests: []string{"github.com/opensearch-project/opensearch-go"}},
+	remote + "/qdrant":     {floor: 5, guests: []string{"github.com/qdrant/go-client", "google.golang.org/grpc"}},
+	remote + "/cmd/":       {floor: 10, guests: []string{"*"}},
+
 	// What others built for the same work stands beside the house, to be measured, in a module of its own.
 	rivals:       {floor: 10, guests: []string{"*"}},
 	rivals + "/": {floor: 10, guests: []string{"*"}},
 }
 
-// rivals is the module that no other may import.
-const rivals = "services/bench/rivals"
+// Modules within a service's folder that no other may import: what others built, and the back ends of others.
+const (
+	rivals = "services/bench/rivals"
+	remote = "services/recall/remote"
+)
 
 // keptApart names modules that only some packages may import, wherever the plan says "*".
 var keptApart = map[string][]string{
@@ -84,6 +93,9 @@ var keptApart = map[string][]string{
 	"github.com/nats-io/nats.go":     {"libs/bus", "libs/registry", "libs/service", "libs/servicetest", "services/haggle"},
 	"github.com/HdrHistogram/":       {"services/bench"},
 	"github.com/blevesearch/bleve":   {rivals},
+	"github.com/opensearch-project/": {remote},
+	"github.com/qdrant/":             {remote},
+	"google.golang.org/grpc":         {remote},
 	"github.com/stretchr/testify":    {},
 	"github.com/prometheus/client_golang": {
 		"libs/observe", "libs/bus", "libs/online", "libs/registry", "libs/service", "libs/servicetest",
@@ -196,6 +208,9 @@ func refuseOurs(path string, r room, other string) string {
 		if strings.HasPrefix(other, rivals) && !strings.HasPrefix(path, rivals) {
 			return "nothing knows the rivals"
 		}
+		if strings.HasPrefix(other, remote) && !strings.HasPrefix(path, remote) {
+			return "recall is given its remote back ends and knows none"
+		}
 		return ""
 	}
 	o, ok := roomOf(other)
@@ -283,6 +298,8 @@ func TestFloorsCatchesPlantedViolation(t *testing.T) {
 		"a service knows another":           {"services/recall/planted.go", `import _ "` + base + `services/ranking"`, "services/recall imports services/ranking: a service does not know another service"},
 		"the bench knows a core":            {"services/bench/planted.go", `import _ "` + base + `services/recall/internal/top"`, "services/bench imports services/recall/internal/top: a service does not know another service"},
 		"the bench knows a rival":           {"services/bench/planted.go", `import _ "` + base + `services/bench/rivals"`, "services/bench imports services/bench/rivals: nothing knows the rivals"},
+		"recall knows a remote back end":    {"services/recall/internal/own/planted.go", `import _ "` + base + `services/recall/remote/qdrant"`, "services/recall/internal/own imports services/recall/remote/qdrant: recall is given its remote back ends and knows none"},
+		"gRPC outside its room":             {"services/recall/planted.go", `import _ "google.golang.org/grpc"`, "services/recall imports google.golang.org/grpc: google.golang.org/grpc is kept to [services/recall/remote]"},
 		"a rival outside its room":          {"services/bench/planted.go", `import _ "github.com/blevesearch/bleve/v2"`, "services/bench imports github.com/blevesearch/bleve/v2: github.com/blevesearch/bleve is kept to [services/bench/rivals]"},
 		"test support in production code":   {"services/recall/planted.go", `import _ "` + base + `libs/servicetest"`, "services/recall imports libs/servicetest: it is for tests alone"},
 		"a foreign module outside its room": {"services/trainer/planted.go", `import _ "github.com/go-chi/chi/v5"`, "services/trainer imports github.com/go-chi/chi/v5: github.com/go-chi/ is kept to [services/gateway]"},
