@@ -69,6 +69,22 @@ func (b *Bus) Consume(ctx context.Context, o ConsumeOptions, f func(ctx context.
 	}
 }
 
+// Pending returns how many messages a durable consumer has not acknowledged yet.
+func (b *Bus) Pending(ctx context.Context, stream, durable string) (waiting uint64, err error) {
+	err = b.Ask(ctx, apiWait, func(ctx context.Context) error {
+		consumer, err := b.js.Consumer(ctx, stream, durable)
+		if err == nil {
+			info := consumer.CachedInfo() // just fetched
+			waiting = info.NumPending + uint64(info.NumAckPending)
+		}
+		return err
+	})
+	if err != nil {
+		err = fmt.Errorf("read what %s has pending: %w", durable, err)
+	}
+	return waiting, err
+}
+
 // consumption is one Consume under way.
 type consumption struct {
 	bus     *Bus

@@ -159,3 +159,35 @@ func TestConsumeHandsBackWhenItEnds(t *testing.T) {
 		t.Error("the message of the consumer that ended did not come again within 10 s, well under its AckWait")
 	}
 }
+
+func TestPendingCountsWhatIsNotAcknowledged(t *testing.T) {
+	t.Parallel()
+	b := servicetest.Bus(t, servicetest.NATS(t), "recall")
+	if _, err := b.Pending(t.Context(), wire.StreamEvents, "copy"); err == nil {
+		t.Error("Pending of no consumer = nil error")
+	}
+	publishAll(t, b, outgoing(0, 10))
+	release := make(chan struct{})
+	background(t, "Consume", func(ctx context.Context) error {
+		o := bus.ConsumeOptions{Stream: wire.StreamEvents, Durable: "copy", Batch: 4}
+		return b.Consume(ctx, o, func(ctx context.Context, _ []bus.Message) []error {
+			select {
+			case <-release:
+			case <-ctx.Done():
+			}
+			return nil
+		})
+	})
+	want := func(want uint64) {
+		t.Helper()
+		servicetest.Eventually(t, 10*time.Second, func() error {
+			if got, err := b.Pending(t.Context(), wire.StreamEvents, "copy"); err != nil || got != want {
+				return fmt.Errorf("Pending = %d, %w, want %d", got, err, want)
+			}
+			return nil
+		})
+	}
+	want(10)
+	close(release)
+	want(0)
+}

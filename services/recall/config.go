@@ -8,6 +8,7 @@ import (
 
 	"github.com/haggle-commerce/haggle/libs/shop"
 	"github.com/haggle-commerce/haggle/services/recall/internal/engine"
+	"github.com/haggle-commerce/haggle/services/recall/internal/retrieve"
 	"github.com/haggle-commerce/haggle/services/recall/internal/synonym"
 )
 
@@ -22,7 +23,12 @@ type Config struct {
 	SnapshotEvery    time.Duration `flag:"snapshot-every" help:"how often the state is kept"`
 	Shard            string        `flag:"shard" help:"which part of the items this replica holds, by a hash of their ids: 0/4 is the first of four; empty holds all"`
 	Synonyms         string        `flag:"synonyms" help:"a file of rules, one a line: a, b for words that find one another, a => b for one that also finds the other, a -> b for one that is replaced; empty has none"`
+	Retriever        string        `flag:"retriever" help:"which index finds the items of searches by words: own, or the address of a remote one, such as opensearch+https://search:9200/items or qdrant+http://qdrant:6334/items, for which recall is run as services/recall/remote"`
+	RetrieverLogin   string        `flag:"retriever-login" help:"a file with the user:password, or the key, that the remote index asks for"`
 	Queue            int           `flag:"queue" help:"how many requests wait at most before others are refused; 0 takes the default of the bus"`
+
+	// Open opens remote indexes; a program without them leaves it nil.
+	Open retrieve.Opener
 }
 
 // Default returns what suits a shop of up to a million items.
@@ -31,9 +37,15 @@ func Default() Config {
 	return Config{
 		Shoppers: d.Shoppers, Sessions: d.Sessions,
 		TrendingHalfLife: d.TrendingHalfLife, PopularHalfLife: d.PopularHalfLife,
-		SnapshotEvery: time.Hour,
+		SnapshotEvery: time.Hour, Retriever: ownIndex,
 	}
 }
+
+// ownIndex is the retriever that needs no other.
+const ownIndex = "own"
+
+// own reports whether the own index alone answers.
+func (c *Config) own() bool { return c.Retriever == ownIndex || c.Retriever == "" }
 
 // maxShards bounds how many replicas one answer is gathered from.
 const maxShards = 64
@@ -64,6 +76,12 @@ func (c Config) Check() error {
 	fault(len(c.places()) > 0 && c.SnapshotEvery < 10*time.Second, "snapshot-every", "must be at least 10s")
 	if _, _, err := c.shard(); err != nil {
 		fault(true, "shard", err.Error())
+	}
+	if !c.own() {
+		_, err := retrieve.ParseAddress(c.Retriever)
+		fault(err != nil, "retriever", fmt.Sprint(err))
+		fault(err == nil && c.Open == nil, "retriever", "is not in this program, which has no remote indexes: run services/recall/remote instead")
+		fault(c.Shard != "", "shard", "must be empty with a remote retriever, which holds all items")
 	}
 	fault(c.Workers < 0, "workers", "must not be negative")
 	fault(c.Queue < 0, "queue", "must not be negative")

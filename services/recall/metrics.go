@@ -20,7 +20,11 @@ type metrics struct {
 	rejected  *prometheus.CounterVec
 	snapshots *prometheus.CounterVec
 	shards    *prometheus.CounterVec
-	all       []prometheus.Collector
+
+	remoteSearches, remoteChanges *prometheus.CounterVec
+	remoteBehind                  prometheus.Gauge
+
+	all []prometheus.Collector
 }
 
 func newMetrics(registry prometheus.Registerer, e *engine.Engine) (*metrics, error) {
@@ -37,6 +41,12 @@ func newMetrics(registry prometheus.Registerer, e *engine.Engine) (*metrics, err
 	m.rejected = counter("rejected_messages_total", "Messages and lines of a stream that could not be read.", "stream")
 	m.snapshots = counter("snapshots_total", "Snapshots of the state, by how writing them ended.", "outcome")
 	m.shards = counter("shards_missing_total", "Shards whose answer was left out of one that was gathered, by reason.", "reason")
+	m.remoteSearches = counter("remote_searches_total", "Searches for the remote index, by how they ended.", "outcome")
+	m.remoteChanges = counter("remote_changes_total", "Changes of items sent to the remote index, by how that ended.", "outcome")
+	m.remoteBehind = prometheus.NewGauge(prometheus.GaugeOpts{
+		Namespace: "haggle", Subsystem: "recall", Name: "remote_behind_messages", Help: "Changes of items that the remote index does not hold yet.",
+	})
+	m.all = append(m.all, m.remoteBehind)
 	gauge := func(name, help string, value func(engine.Size) int) {
 		m.all = append(m.all, prometheus.NewGaugeFunc(
 			prometheus.GaugeOpts{Namespace: "haggle", Subsystem: "recall", Name: name, Help: help},

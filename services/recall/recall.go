@@ -22,6 +22,8 @@ type door struct {
 	engine  *engine.Engine
 	metrics *metrics
 	keeper  *keeper
+	// remote is nil when the own index alone answers.
+	remote *remote
 }
 
 // Run answers requests for candidates until ctx ends. It begins to when it has caught up with the catalogue and the events as
@@ -35,6 +37,9 @@ func Run(ctx context.Context, kit service.Kit, c Config) error {
 		return fmt.Errorf("run recall: %w", err)
 	}
 	d := &door{kit: kit}
+	if d.remote, err = openRemote(d, &c); err != nil {
+		return fmt.Errorf("run recall: %w", err)
+	}
 	d.keeper = newKeeper(d, &c, o)
 	catalogue := newFollower(d, wire.StreamCatalog, wire.SubjectItems, d.applyItems)
 	events := newFollower(d, wire.StreamEvents, wire.SubjectEvents, d.observeEvents)
@@ -53,6 +58,9 @@ func Run(ctx context.Context, kit service.Kit, c Config) error {
 	group.Go(func() error { return d.arrangeVectors(life) })
 	group.Go(func() error { return d.watchRecipe(life) })
 	group.Go(func() error { return d.watchSession(life) })
+	if d.remote != nil {
+		group.Go(func() error { return d.remote.run(life) })
+	}
 	group.Go(func() error {
 		for _, f := range []*follower{catalogue, events} {
 			select {
@@ -98,7 +106,7 @@ const stageWire = "recall.wire"
 
 // answer answers one request. All of its CPU time is measured: the engine's by its stages, the rest as stageWire.
 func (d *door) answer(ctx context.Context, payload []byte) ([]byte, error) {
-	span, _ := cost.Enter(ctx)
+	span, ctx := cost.Enter(ctx)
 	request := &wire.RecallRequest{}
 	if err := proto.Unmarshal(payload, request); err != nil {
 		d.refuse(request, span.Leave(), wire.Invalid)
@@ -106,7 +114,7 @@ func (d *door) answer(ctx context.Context, payload []byte) ([]byte, error) {
 	}
 	decoding := span.Lap()
 	reply := &wire.RecallReply{}
-	if err := d.engine.Answer(request, reply, d.kit.Clock(), &span); err != nil {
+	if err := d.find(ctx, request, reply, &span); err != nil {
 		d.refuse(request, decoding+span.Leave(), wire.CodeOf(err))
 		return nil, err
 	}
@@ -131,6 +139,19 @@ func (d *door) answer(ctx context.Context, payload []byte) ([]byte, error) {
 	d.claim(request, reply, coding)
 	d.kit.Ledger.Other(span.Leave())
 	return encoded, nil
+}
+
+// find answers a request from the engine, of what the remote index found if there is one.
+func (d *door) find(ctx context.Context, request *wire.RecallRequest, reply *wire.RecallReply, span *cost.Span) error {
+	if request.NowMicros == 0 {
+		request.NowMicros = d.kit.Clock().UnixMicro()
+	}
+	found, missed := d.remote.find(ctx, request)
+	err := d.engine.AnswerFound(request, reply, span, found)
+	if missed && err == nil {
+		reply.Degraded = append(reply.Degraded, degradedRemote)
+	}
+	return err
 }
 
 func scaled(d time.Duration, by float64) time.Duration { return time.Duration(float64(d) * by) }

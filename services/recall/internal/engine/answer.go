@@ -66,6 +66,9 @@ type question struct {
 	now       time.Time
 	span      *cost.Span
 	bounds    bounds
+	// found is what another index found, nil when none was asked; scores are those of its items.
+	found  *Found
+	scores map[catalogue.Slot]float32
 	// used is the CPU time of the stages so far.
 	used time.Duration
 	// ongoing says that the shopper did something within the last half hour.
@@ -78,7 +81,21 @@ func (e *Engine) Answer(request *wire.RecallRequest, reply *wire.RecallReply, no
 	if request.NowMicros != 0 {
 		now = time.UnixMicro(request.NowMicros)
 	}
-	q := &question{engine: e, request: request, reply: reply, now: now, span: span, limit: DefaultLimit}
+	return e.answer(&question{engine: e, request: request, reply: reply, now: now, span: span})
+}
+
+// AnswerFound answers a request that says what time it is, as Answer does, of what another index found for its words; of a request that
+// is not for [Elsewhere] it passes over that.
+func (e *Engine) AnswerFound(request *wire.RecallRequest, reply *wire.RecallReply, span *cost.Span, found *Found) error {
+	if !Elsewhere(request) {
+		found = nil
+	}
+	return e.answer(&question{engine: e, request: request, reply: reply, now: time.UnixMicro(request.NowMicros), span: span, found: found})
+}
+
+func (e *Engine) answer(q *question) error {
+	request := q.request
+	q.limit = DefaultLimit
 	if request.Limit > 0 {
 		q.limit = int(min(request.Limit, wire.MaxCandidates))
 	}

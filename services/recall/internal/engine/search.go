@@ -57,6 +57,10 @@ type matches struct {
 }
 
 func (q *question) search() error {
+	if q.found != nil {
+		q.adopt()
+		return nil
+	}
 	query := trimmed(q.request.Query)
 	_, typed := q.engine.catalogue.Find(shop.ItemID(query))
 	m := matches{browsing: query == "", way: orders[q.request.OrderBy]}
@@ -79,16 +83,21 @@ func (q *question) search() error {
 		entries = q.favour(entries, query)
 		entries = q.byMeaning(entries, query)
 	}
+	q.finish(&m, entries)
+	return nil
+}
+
+// finish puts the entries and what else was asked for of the result into the reply.
+func (q *question) finish(m *matches, entries []top.Entry) {
 	q.putSearch(entries[:min(len(entries), q.limit)])
 	q.putOrder(entries)
 	q.stage(blend.Lexical.String(), m.total, len(q.reply.Candidates.GetEnds()))
 	if len(q.request.Facets) > 0 && q.spent() {
 		q.reply.Degraded = append(q.reply.Degraded, "recall.facets:budget")
 	} else if len(q.request.Facets) > 0 {
-		q.facets(&m)
+		q.facets(m)
 		q.stage("facets", m.total, len(q.reply.Facets))
 	}
-	return nil
 }
 
 // find finds the result of the query. All words have to be there; some may be missing, but at most half, and any beyond three, when too
@@ -286,7 +295,7 @@ var searchColumns = []string{wire.ColumnScore, wire.ColumnLexical, wire.ColumnTr
 func (q *question) putSearch(entries []top.Entry) {
 	reasons := make([]byte, len(entries))
 	for i := range entries {
-		if q.words.Score(entries[i].Slot) > 0 && trimmed(q.request.Query) != "" {
+		if q.scoreOf(entries[i].Slot) > 0 && trimmed(q.request.Query) != "" {
 			reasons[i] = byte(shop.Reasons(0).With(shop.ReasonMatch))
 		}
 	}
@@ -305,7 +314,7 @@ func (q *question) putSearch(entries []top.Entry) {
 			if browsing {
 				return 0
 			}
-			return q.words.Score(s)
+			return q.scoreOf(s)
 		}
 		return float32(q.engine.trending.Value(s, q.now))
 	})
@@ -328,9 +337,12 @@ func (q *question) facets(m *matches) {
 			continue
 		}
 		var base catalogue.Bits
-		if m.browsing {
+		switch {
+		case m.browsing:
 			base = slices.Clone(e.catalogue.Live())
-		} else {
+		case q.found != nil:
+			base = slices.Clone(q.hits) // the other index has applied all conditions
+		default:
 			base = q.words.Set
 		}
 		q.exclude(base)
