@@ -132,16 +132,21 @@ func outcome(action, id string, status int, kind string) string {
 	return fmt.Sprintf(`{%q:{"_index":"items","_id":%q,"status":%d%s}}`, action, id, status, fault)
 }
 
+// full is an item with something in every field.
+func full() *shop.Item {
+	return &shop.Item{
+		ID: "rain", Title: "Rain jacket", Titles: map[string]string{"zh": "红色雨衣"}, Description: "Keeps dry.", Brand: "Acme",
+		Categories: []string{"Clothing", "Jackets"}, Price: 80.5, CreatedAt: time.Unix(1_700_000_000, 0),
+		Attributes: map[string][]string{"Colour": {"Red"}, "weight": {"0.5"}},
+	}
+}
+
 func TestRequestsOfChanges(t *testing.T) {
 	for name, dims := range map[string]int{"changes": 0, "changes-vectors": 2} {
 		t.Run(name, func(t *testing.T) {
 			r, s := serve(t, dims, bulk(outcome("index", "rain", 201, ""), outcome("delete", "gone", 200, ""), outcome("index", "plain", 201, "")))
 			err := r.Apply(soon(t), []retrieve.Change{
-				{ID: "rain", Version: 7, Vector: []float32{0.5, 0.25}, Item: &shop.Item{
-					ID: "rain", Title: "Rain jacket", Titles: map[string]string{"zh": "红色雨衣"}, Description: "Keeps dry.", Brand: "Acme",
-					Categories: []string{"Clothing", "Jackets"}, Price: 80.5, CreatedAt: time.Unix(1_700_000_000, 0),
-					Attributes: map[string][]string{"Colour": {"Red"}, "weight": {"0.5"}},
-				}},
+				{ID: "rain", Version: 7, Vector: []float32{0.5, 0.25}, Item: full()},
 				{ID: "gone", Version: 8},
 				{ID: "plain", Item: &shop.Item{ID: "plain", Title: "Plain", Availability: shop.OutOfStock}},
 			})
