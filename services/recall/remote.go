@@ -113,7 +113,8 @@ func (r *remote) send(ctx context.Context, batch []bus.Message) []error {
 	changes := make([]retrieve.Change, 0, len(batch))
 	for _, m := range batch {
 		if change, err := decodeItem(m); err == nil { // the follower of the own index tells of those that cannot be read
-			changes = append(changes, retrieve.Change{ID: change.ID, Item: change.Item, Version: m.Seq})
+			// Sequences begin anew with a stream that is made anew, time does not.
+			changes = append(changes, retrieve.Change{ID: change.ID, Item: change.Item, Version: uint64(m.Time.UnixNano())})
 		}
 	}
 	for pause := sendPause; ; pause = min(2*pause, maxSendPause) {
