@@ -134,6 +134,32 @@ func (q *question) byMeaning(entries []top.Entry, query string) []top.Entry {
 	return q.merge(entries, query, k)
 }
 
+// pictured answers a vector without words, as of a picture: what lies near it is the whole result, in place of the entries that nothing
+// was asked for. Where there are no vectors to compare it with, those stay. Scores are cosines, which are the same in all shards.
+func (q *question) pictured(m *matches, entries []top.Entry) []top.Entry {
+	x, given := q.wanted(), q.engine.vectors.given
+	if x == nil {
+		return entries
+	}
+	k, ok := q.may(blend.Vector, 1)
+	if !ok {
+		return entries
+	}
+	if len(x) != given.Dims() {
+		q.degrade(blend.Vector, "dims")
+		return entries
+	}
+	near := given.Search(&q.near, x, k, q.hits)
+	q.stage(blend.Vector.String(), q.near.Scanned+q.near.Scored, len(near))
+	q.hits = q.hits.Grow(q.engine.catalogue.Size())
+	for _, e := range near {
+		q.hits.Set(e.Slot)
+	}
+	m.total, m.near = len(near), true
+	q.reply.Total = uint32(m.total)
+	return near
+}
+
 // merge merges what words have found with the k items that are meant alike.
 func (q *question) merge(entries []top.Entry, query string, k int) []top.Entry {
 	own := len(q.request.Vector) > 0
@@ -162,6 +188,8 @@ func (q *question) merge(entries []top.Entry, query string, k int) []top.Entry {
 		if !own {
 			q.degrade(blend.Lexical, "meant")
 		}
+	} else {
+		q.widen(found)
 	}
 	q.blender.Reset(q.engine.catalogue.Size())
 	q.blender.Add(blend.Offer{Channel: blend.Lexical, Weight: 1, Entries: entries})
@@ -173,6 +201,16 @@ func (q *question) merge(entries []top.Entry, query string, k int) []top.Entry {
 	merged := q.blender.Ranked(max(q.limit, len(entries)), q.engine.catalogue)
 	rescale(merged, q.values)
 	return merged
+}
+
+// widen counts what lies near among the items that words have found, in the result's total and in its facets.
+func (q *question) widen(found []top.Entry) {
+	for _, e := range found {
+		if !q.hits.Has(e.Slot) {
+			q.hits.Set(e.Slot)
+			q.reply.Total++
+		}
+	}
 }
 
 // rescale gives a merged list the scores of words, in falling order, which other shards' lists are merged by: places behind the last of

@@ -48,7 +48,9 @@ type matches struct {
 	least    int
 	// browsing says that there was no query: everything matches.
 	browsing bool
-	way      order
+	// near says that what lies near a vector is the result, and no more.
+	near bool
+	way  order
 	// all says that the items themselves are wanted, in hits, and not only the best.
 	all   bool
 	total int
@@ -73,15 +75,19 @@ func (q *question) search() error {
 		}
 	} else {
 		m.words = q.engine.read(q.request.Language, query)
-		m.all = typed || m.way != byRelevance || !q.selection.All() || len(q.request.Facets) > 0 || len(q.request.ExcludeItems) > 0
+		m.all = typed || m.way != byRelevance || !q.selection.All() || len(q.request.Facets) > 0 || len(q.request.ExcludeItems) > 0 ||
+			len(q.request.Vector) > 0
 		q.spell(&m)
 		q.find(&m)
 	}
 	q.reply.Total = uint32(m.total)
 	entries := q.best(&m)
-	if !m.browsing && m.way == byRelevance {
+	switch {
+	case m.way == byRelevance:
 		entries = q.favour(entries, query)
 		entries = q.byMeaning(entries, query)
+	case m.browsing && orders[q.request.OrderBy] == byRelevance:
+		entries = q.pictured(&m, entries)
 	}
 	q.finish(&m, entries)
 	return nil
@@ -338,10 +344,10 @@ func (q *question) facets(m *matches) {
 		}
 		var base catalogue.Bits
 		switch {
+		case m.near, q.found != nil:
+			base = slices.Clone(q.hits) // no more is known than what passes all conditions
 		case m.browsing:
 			base = slices.Clone(e.catalogue.Live())
-		case q.found != nil:
-			base = slices.Clone(q.hits) // the other index has applied all conditions
 		default:
 			base = q.words.Set
 		}

@@ -75,6 +75,22 @@ func TestVectorsOfTheCatalogue(t *testing.T) {
 	if joined(ids) != "i0 i1 i2" || !hasStage(reply, "recall.vector") || reply.Total == 0 {
 		t.Errorf("a search for a vector finds %q, total %d, stages %v", joined(ids), reply.Total, reply.Stages)
 	}
+	// The words find i3, and what lies near is found beside it: all three are of the result.
+	ids, reply = ask(t, e, &wire.RecallRequest{Query: "w3x", Vector: rawVector(1, 0), Limit: 4})
+	if !slices.Contains(ids, "i3") || len(ids) != 4 || reply.Total != 4 {
+		t.Errorf("words and a vector find %q of %d, want i3 among all 4", joined(ids), reply.Total)
+	}
+	picture := &wire.RecallRequest{Vector: rawVector(1, 0), Limit: 3, ExcludeItems: []string{"i1"}, Facets: []string{"price"}}
+	if ids, reply = ask(t, e, picture); joined(ids) != "i0 i2 i3" || reply.Total != 3 {
+		t.Errorf("a vector without words finds %q, total %d, stages %v", joined(ids), reply.Total, reply.Stages)
+	}
+	picture.Filter, picture.Facets = "id: ANY(i8, i12, odd)", []string{"id"}
+	if ids, reply = ask(t, e, picture); joined(ids) != "i8 i12" || reply.Total != 2 {
+		t.Errorf("a vector without words and a filter find %q, total %d", joined(ids), reply.Total)
+	}
+	if ids, reply = ask(t, e, &wire.RecallRequest{Vector: rawVector(1, 0, 0), Limit: 3}); len(ids) != 3 || !slices.Contains(reply.Degraded, "recall.vector:dims") {
+		t.Errorf("a vector of another length finds %q, degraded %v", joined(ids), reply.Degraded)
+	}
 	ids, reply = ask(t, e, &wire.RecallRequest{Purpose: wire.Purpose_PURPOSE_SIMILAR, ContextItems: []string{"i10"}, Limit: 8})
 	if !slices.Contains(ids[:3], "i9") || !slices.Contains(ids[:3], "i11") || reply.Candidates.Column(wire.ColumnVector, nil)[0] <= 0.9 {
 		t.Errorf("near i10 are %q", joined(ids))
