@@ -2,8 +2,10 @@ package recall
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"sync/atomic"
 	"time"
@@ -44,7 +46,9 @@ const (
 type remote struct {
 	door      *door
 	retriever retrieve.Retriever
-	durable   string
+	// dims is how long the vectors are that the index holds of items; 0 is none.
+	dims    int
+	durable string
 	// current says that the index is not far behind the stream.
 	current atomic.Bool
 	// faults counts searches that failed one after the other; until then it rests, in unix nanoseconds.
@@ -72,7 +76,7 @@ func openRemote(d *door, c *Config) (*remote, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &remote{door: d, retriever: retriever, durable: "recall-" + address.Kind + "-" + address.Collection}, nil
+	return &remote{door: d, retriever: retriever, dims: address.Dims, durable: "recall-" + address.Kind + "-" + address.Collection}, nil
 }
 
 // run sends changes until ctx ends, and then closes the retriever.
@@ -158,7 +162,11 @@ func (r *remote) stored(n int, refused *retrieve.RefusedError) {
 // find asks the remote index for the items of a search. It returns nil when the own index is to answer, and whether that is because the
 // remote one failed. The caller's clock waits meanwhile.
 func (r *remote) find(ctx context.Context, request *wire.RecallRequest) (found *engine.Found, missed bool) {
-	if r == nil || !engine.Elsewhere(request) {
+	if r == nil {
+		return nil, false
+	}
+	vector := r.wanted(request)
+	if !engine.Elsewhere(request, vector != nil) {
 		return nil, false
 	}
 	if !r.current.Load() || r.resting() {
@@ -176,16 +184,29 @@ func (r *remote) find(ctx context.Context, request *wire.RecallRequest) (found *
 	defer cancel()
 	result, err := r.retriever.Search(attempt, &retrieve.Query{
 		Text: request.Query, Language: request.Language, Filter: request.Filter, Category: request.Category, K: depth(request),
+		Vector: vector,
 	})
 	r.note(err)
 	if err != nil {
 		return nil, true
 	}
-	found = &engine.Found{Total: result.Total, IDs: make([]shop.ItemID, len(result.Hits)), Scores: make([]float32, len(result.Hits))}
+	found = &engine.Found{Total: result.Total, Meant: vector != nil, IDs: make([]shop.ItemID, len(result.Hits)), Scores: make([]float32, len(result.Hits))}
 	for i, hit := range result.Hits {
 		found.IDs[i], found.Scores[i] = hit.ID, hit.Score
 	}
 	return found, false
+}
+
+// wanted is the vector of the request when the remote index can be asked for it. When it cannot, the own index brings it in.
+func (r *remote) wanted(request *wire.RecallRequest) []float32 {
+	if r.dims == 0 || len(request.Vector) != 4*r.dims {
+		return nil
+	}
+	vector := make([]float32, r.dims)
+	for i := range vector {
+		vector[i] = math.Float32frombits(binary.LittleEndian.Uint32(request.Vector[4*i:]))
+	}
+	return vector
 }
 
 // depth is how many items are asked for: some more than are wanted, because the own catalogue may know better of a few, and as many as

@@ -76,6 +76,13 @@ func (a *afar) sent() string {
 	return strings.Join(all, " ")
 }
 
+// last is what was asked last.
+func (a *afar) last() retrieve.Query {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.queries[len(a.queries)-1]
+}
+
 func (a *afar) asked() int {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -138,9 +145,7 @@ func TestRemoteIndexFindsAndFollows(t *testing.T) {
 	if len(reply.Degraded) != 0 || len(reply.Facets) != 1 || !slices.Equal(reply.Facets[0].Values, []string{"Acme"}) {
 		t.Errorf("reply = %v, want the facet of what was found and nothing degraded", reply)
 	}
-	a.mu.Lock()
-	last := a.queries[len(a.queries)-1]
-	a.mu.Unlock()
+	last := a.last()
 	if last.Text != "red" || last.Filter != "price < 80" || last.K != retrieve.MaxK {
 		t.Errorf("the remote index was asked %+v", last)
 	}
@@ -170,6 +175,49 @@ func TestRemoteIndexFindsAndFollows(t *testing.T) {
 	})
 	if h.metric(t, "haggle_recall_remote_changes_total") != 4 {
 		t.Error("four changes were not counted")
+	}
+}
+
+// TestRemoteIndexIsAskedForVectors asks one that holds vectors of two numbers, and one that holds none, for which the own index brings
+// the vector in.
+func TestRemoteIndexIsAskedForVectors(t *testing.T) {
+	words := &wire.RecallRequest{Purpose: wire.Purpose_PURPOSE_SEARCH, Query: "red shoe", Vector: wire.AppendFloats(nil, []float32{0, 1})}
+	picture := &wire.RecallRequest{Purpose: wire.Purpose_PURPOSE_SEARCH, Vector: words.Vector, Limit: 1}
+	for _, c := range []struct {
+		address string
+		want    []float32
+		// pictured says that a vector without words is asked for, too.
+		pictured bool
+	}{
+		{"qdrant+http://127.0.0.1:6334/items?dims=2", []float32{0, 1}, true},
+		{"qdrant+http://127.0.0.1:6334/items?dims=3", nil, false},
+		{"qdrant+http://127.0.0.1:6334/items", nil, false},
+	} {
+		t.Run(c.address, func(t *testing.T) {
+			a := newAfar()
+			srv := servicetest.NATS(t)
+			h := &house{kit: servicetest.Kit(t, "recall", servicetest.KitOptions{NATS: srv}), bus: servicetest.Bus(t, srv, "gateway")}
+			putItem(t, h.bus, shop.Item{ID: "shoe", Title: "Red running shoe", Vector: []float32{1, 0}})
+			putItem(t, h.bus, shop.Item{ID: "boot", Title: "Green boot", Vector: []float32{0, 1}})
+			config := withRemote(a)
+			config.Retriever = c.address
+			h.run(t, config)
+			h.untilWhole(t, words)
+			reply, err := h.ask(t, words)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if ids := reply.Candidates.AppendIDs(nil); len(ids) != 2 || !slices.Equal(a.last().Vector, c.want) {
+				t.Errorf("found %v after asking for the vector %v, want both items and %v", ids, a.last().Vector, c.want)
+			}
+			before := a.asked()
+			if reply, err = h.ask(t, picture); err != nil {
+				t.Fatal(err)
+			}
+			if ids := reply.Candidates.AppendIDs(nil); len(ids) != 1 || ids[0] != "boot" || (a.asked() > before) != c.pictured {
+				t.Errorf("a vector alone finds %v, asked %v, want the boot and %v", ids, a.asked() > before, c.pictured)
+			}
+		})
 	}
 }
 

@@ -381,33 +381,3 @@ func testTies(t *testing.T, open Open) {
 		}
 	}
 }
-
-// Dims is how long the vectors of the tests are; a retriever that supports vectors is opened for it.
-const Dims = 4
-
-func testVectors(t *testing.T, open Open) {
-	s := start(t, open)
-	if _, err := s.Search(within(t), &retrieve.Query{K: 1, Vector: make([]float32, Dims)}); errors.Is(err, retrieve.ErrUnsupported) {
-		t.Log("vectors are not supported")
-		return
-	}
-	items := boutique()
-	s.apply(t,
-		retrieve.Change{ID: items[0].ID, Item: items[0], Vector: []float32{1, 0, 0, 0}},
-		retrieve.Change{ID: items[1].ID, Item: items[1], Vector: []float32{0.8, 0.6, 0, 0}},
-		retrieve.Change{ID: items[2].ID, Item: items[2], Vector: []float32{0, 1, 0, 0}},
-		retrieve.Change{ID: items[3].ID, Item: items[3]},
-	)
-	s.until(t, &retrieve.Query{}, 4)
-	query := []float32{1, 0.1, 0, 0}
-	if got := s.search(t, &retrieve.Query{Vector: query, K: 2}); len(got.Hits) != 2 || got.Hits[0].ID != "rain" || got.Hits[1].ID != "down" {
-		t.Errorf("the nearest two = %v, want rain and down", got.Hits)
-	}
-	if got := s.search(t, &retrieve.Query{Vector: query, Filter: "brand = globex", K: 2}); len(got.Hits) != 2 || got.Hits[0].ID != "down" {
-		t.Errorf("the nearest of a brand = %v, want down first of two", got.Hits)
-	}
-	got := s.search(t, &retrieve.Query{Vector: query, Text: "trail shoe", K: 4})
-	if !strings.Contains(ids(got), "rain") || !strings.Contains(ids(got), "shoe/1.5*") {
-		t.Errorf("near or with the words = %v, want rain and the shoe among them", got.Hits)
-	}
-}

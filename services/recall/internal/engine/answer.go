@@ -84,10 +84,10 @@ func (e *Engine) Answer(request *wire.RecallRequest, reply *wire.RecallReply, no
 	return e.answer(&question{engine: e, request: request, reply: reply, now: now, span: span})
 }
 
-// AnswerFound answers a request that says what time it is, as Answer does, of what another index found for its words; of a request that
+// AnswerFound answers a request that says what time it is, as Answer does, of what another index found for it; of a request that
 // is not for [Elsewhere] it passes over that.
 func (e *Engine) AnswerFound(request *wire.RecallRequest, reply *wire.RecallReply, span *cost.Span, found *Found) error {
-	if !Elsewhere(request) {
+	if found != nil && !Elsewhere(request, found.Meant) {
 		found = nil
 	}
 	return e.answer(&question{engine: e, request: request, reply: reply, now: time.UnixMicro(request.NowMicros), span: span, found: found})

@@ -9,18 +9,22 @@ import (
 	"github.com/haggle-commerce/haggle/services/recall/internal/top"
 )
 
-// Found is what another index found for the words of a search.
+// Found is what another index found for a search.
 type Found struct {
 	// IDs stand in the order of their scores, the highest first.
 	IDs    []shop.ItemID
 	Scores []float32
 	// Total is how many items match at least.
 	Total int
+	// Meant says that the other index was asked for the vector of the request as well. Otherwise it is brought in here.
+	Meant bool
 }
 
-// Elsewhere reports whether the request is one that another index may find the items of: a search by words, by relevance.
-func Elsewhere(request *wire.RecallRequest) bool {
-	return request.Purpose == wire.Purpose_PURPOSE_SEARCH && trimmed(request.Query) != "" && orders[request.OrderBy] == byRelevance
+// Elsewhere reports whether the request is one that another index may find the items of: a search by words or, where that index holds
+// the vectors of items, by a vector of its own, by relevance.
+func Elsewhere(request *wire.RecallRequest, vectors bool) bool {
+	return request.Purpose == wire.Purpose_PURPOSE_SEARCH && orders[request.OrderBy] == byRelevance &&
+		(trimmed(request.Query) != "" || vectors && len(request.Vector) > 0)
 }
 
 // adopt takes what another index found for the result: those items that are here, pass the filter and are not excluded. The catalogue is
@@ -42,7 +46,13 @@ func (q *question) adopt() {
 	}
 	m.total = max(len(entries), q.found.Total-(len(q.found.IDs)-len(entries)))
 	q.reply.Total = uint32(m.total)
-	q.finish(&m, q.favour(entries, trimmed(q.request.Query)))
+	if query := trimmed(q.request.Query); query != "" {
+		entries = q.favour(entries, query)
+		if !q.found.Meant {
+			entries = q.byMeaning(entries, query)
+		}
+	}
+	q.finish(&m, entries)
 }
 
 // scoreOf is what the words of the query gave item s.

@@ -4,6 +4,7 @@ package own
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -23,6 +24,9 @@ type Retriever struct {
 // New returns a retriever over an engine.
 func New(e *engine.Engine) *Retriever { return &Retriever{engine: e} }
 
+// otherDims says in a reply that the vector of the request has another length than those of items.
+const otherDims = "recall.vector:dims"
+
 // Apply implements [retrieve.Retriever].
 func (r *Retriever) Apply(ctx context.Context, changes []retrieve.Change) error {
 	r.writing.Lock()
@@ -40,7 +44,7 @@ func (r *Retriever) Apply(ctx context.Context, changes []retrieve.Change) error 
 	return nil
 }
 
-// Search implements [retrieve.Retriever]. Vectors are not supported.
+// Search implements [retrieve.Retriever]. Vectors have the length of the first that an item brought.
 func (r *Retriever) Search(ctx context.Context, q *retrieve.Query) (retrieve.Result, error) {
 	if err := ctx.Err(); err != nil {
 		return retrieve.Result{}, err
@@ -48,12 +52,9 @@ func (r *Retriever) Search(ctx context.Context, q *retrieve.Query) (retrieve.Res
 	if _, err := q.Check(); err != nil {
 		return retrieve.Result{}, err
 	}
-	if q.Vector != nil {
-		return retrieve.Result{}, fmt.Errorf("search by a vector: %w", retrieve.ErrUnsupported)
-	}
 	request := &wire.RecallRequest{
 		Purpose: wire.Purpose_PURPOSE_SEARCH, Query: q.Text, Language: q.Language, Filter: q.Filter, Category: q.Category,
-		Limit: uint32(q.K), Spell: "off",
+		Limit: uint32(q.K), Spell: "off", Vector: wire.AppendFloats(nil, q.Vector),
 	}
 	reply := &wire.RecallReply{}
 	span, _ := cost.Enter(ctx)
@@ -61,9 +62,12 @@ func (r *Retriever) Search(ctx context.Context, q *retrieve.Query) (retrieve.Res
 	if err := r.engine.Answer(request, reply, time.Time{}, &span); err != nil {
 		return retrieve.Result{}, fmt.Errorf("%w: %w", retrieve.ErrInvalid, err)
 	}
+	if slices.Contains(reply.Degraded, otherDims) {
+		return retrieve.Result{}, fmt.Errorf("a vector of %d numbers: %w", len(q.Vector), retrieve.ErrUnsupported)
+	}
 	result := retrieve.Result{Total: int(reply.Total)}
 	scores := reply.Candidates.Column(wire.ColumnLexical, nil)
-	if q.Text != "" {
+	if q.Text != "" || q.Vector != nil {
 		scores = reply.Candidates.Column(wire.ColumnScore, nil)
 	}
 	for i, id := range reply.Candidates.AppendIDs(nil) {

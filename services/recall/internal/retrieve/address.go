@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+
+	"github.com/haggle-commerce/haggle/libs/shop"
 )
 
 // Kinds of remote back ends.
@@ -27,9 +29,6 @@ type Address struct {
 	// Dims is how long vectors are; 0 has none.
 	Dims int
 }
-
-// maxDims is the longest vector that OpenSearch's Lucene engine takes.
-const maxDims = 16_000
 
 // collections are names that both kinds take.
 var collections = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,99}$`)
@@ -56,8 +55,8 @@ func ParseAddress(text string) (Address, error) {
 		if key != "dims" {
 			return Address{}, fmt.Errorf("has the unknown option %q", key)
 		}
-		if a.Dims, err = strconv.Atoi(values[0]); err != nil || a.Dims < 1 || a.Dims > maxDims {
-			return Address{}, fmt.Errorf("dims must be from 1 to %d", maxDims)
+		if a.Dims, err = strconv.Atoi(values[0]); err != nil || a.Dims < 1 || a.Dims > shop.MaxVector {
+			return Address{}, fmt.Errorf("dims must be from 1 to %d", shop.MaxVector)
 		}
 	}
 	return a, nil

@@ -38,9 +38,10 @@ func Batches(changes []Change) iter.Seq[[]Change] {
 
 // sizeOf is about how many bytes a change takes.
 func sizeOf(c *Change) int {
-	n := 4 * len(c.Vector)
+	n := 0
 	if it := c.Item; it != nil {
-		n += len(it.Title) + len(it.Description) + len(it.Brand)
+		// A number of a vector takes up to a dozen characters in JSON.
+		n += 12*len(it.Vector) + len(it.Title) + len(it.Description) + len(it.Brand)
 		for _, title := range it.Titles {
 			n += len(title)
 		}

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"time"
 	"unicode/utf8"
 
@@ -41,10 +40,9 @@ var (
 // Change is a new state of one item.
 type Change struct {
 	ID shop.ItemID
-	// Item is nil when the item is gone.
+	// Item is nil when the item is gone. Its vector is left out where it has no direction or another length than those of the index,
+	// or where the index holds none: the item is found by its words all the same.
 	Item *shop.Item
-	// Vector may be nil. All vectors of an index have one length.
-	Vector []float32
 	// Version rises from one state of an item to the next; 0 is unknown. A back end that keeps versions passes over older ones.
 	Version uint64
 }
@@ -68,7 +66,8 @@ type Query struct {
 	// Category adds the condition that items stand in it: a level by its name, or a path.
 	Category string
 	K        int
-	// Vector may be nil. With a text, items near the vector and items that match the text are both found.
+	// Vector is one in the space of the items' vectors, or nil. With a text, items near the vector and items that match the text are both
+	// found; without, those near it alone.
 	Vector []float32
 }
 
@@ -83,10 +82,8 @@ func (q *Query) Check() (filter.Node, error) {
 	if n := utf8.RuneCountInString(q.Text); n > MaxText {
 		return invalid("the text has %d characters, at most %d", n, MaxText)
 	}
-	for i, x := range q.Vector {
-		if math.IsNaN(float64(x)) || math.IsInf(float64(x), 0) {
-			return invalid("the vector is %v at %d", x, i)
-		}
+	if reason := shop.VectorFault(q.Vector); reason != "" {
+		return invalid("the vector %s", reason)
 	}
 	n, err := filter.Parse(q.Filter)
 	if err != nil {
@@ -97,6 +94,14 @@ func (q *Query) Check() (filter.Node, error) {
 		n = filter.Node{Op: filter.And, Children: append([]filter.Node{within}, n.Conjuncts()...)}
 	}
 	return n, nil
+}
+
+// VectorOf returns the vector of an item as an index of vectors of so many numbers takes it; nil when there is none.
+func VectorOf(it *shop.Item, dims int) []float32 {
+	if dims == 0 || len(it.Vector) != dims || shop.VectorFault(it.Vector) != "" {
+		return nil
+	}
+	return it.Vector
 }
 
 // Hit is one item that was found.

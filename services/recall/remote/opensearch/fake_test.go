@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -27,17 +28,22 @@ type fake struct {
 
 // TestConformsOverFake runs the suite against a server of this package: see fake for what that shows and what not.
 func TestConformsOverFake(t *testing.T) {
-	conform.Run(t, func(t *testing.T) retrieve.Retriever {
-		f := &fake{documents: map[string]object{}, versions: map[string]float64{}}
-		h := httptest.NewServer(f)
-		t.Cleanup(h.Close)
-		r, err := Open(retrieve.Address{Host: strings.TrimPrefix(h.URL, "http://"), Collection: "items"}, retrieve.Login{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = r.Close() })
-		return r
-	})
+	for name, dims := range map[string]int{"words": 0, "vectors": conform.Dims} {
+		t.Run(name, func(t *testing.T) {
+			conform.Run(t, func(t *testing.T) retrieve.Retriever {
+				f := &fake{documents: map[string]object{}, versions: map[string]float64{}}
+				h := httptest.NewServer(f)
+				t.Cleanup(h.Close)
+				a := retrieve.Address{Host: strings.TrimPrefix(h.URL, "http://"), Collection: "items", Dims: dims}
+				r, err := Open(a, retrieve.Login{})
+				if err != nil {
+					t.Fatal(err)
+				}
+				t.Cleanup(func() { _ = r.Close() })
+				return r
+			})
+		})
+	}
 }
 
 func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -117,6 +123,8 @@ func evaluate(query any, document object) (score float64, ok bool) {
 			return words(c, document)
 		case "bool":
 			return boolean(c, document)
+		case "knn":
+			return near(c["vector"].(object), document)
 		case "nested":
 			return 0, slices.ContainsFunc(values(document, c["path"].(string)), func(v any) bool {
 				inner := object{}
@@ -134,6 +142,25 @@ func evaluate(query any, document object) (score float64, ok bool) {
 		}
 	}
 	return 0, false
+}
+
+// near is (1 + cosine) / 2, the score of the space cosinesimil, of what passes the filter of the clause. All neighbours are evaluated,
+// and not k of each shard.
+func near(c, document object) (score float64, ok bool) {
+	v := values(document, "vector")
+	if where := c["filter"]; len(v) == 0 {
+		return 0, false
+	} else if where != nil {
+		if _, ok := evaluate(where, document); !ok {
+			return 0, false
+		}
+	}
+	a, b, product := 0.0, 0.0, 0.0
+	for i, x := range c["vector"].([]any) {
+		x, y := number(x), number(v[i])
+		a, b, product = a+x*x, b+y*y, product+x*y
+	}
+	return (1 + product/math.Sqrt(a*b)) / 2, true
 }
 
 // values are those of a field.
@@ -211,7 +238,7 @@ func TestDocumentsFitTheSchema(t *testing.T) {
 	if err := json.Unmarshal(schema(2), &index); err != nil {
 		t.Fatal(err)
 	}
-	text, err := json.Marshal(documentOf(&retrieve.Change{ID: "a", Vector: []float32{1, 2}, Item: full()}, 2))
+	text, err := json.Marshal(documentOf(&retrieve.Change{ID: "rain", Item: full()}, 2))
 	if err != nil {
 		t.Fatal(err)
 	}

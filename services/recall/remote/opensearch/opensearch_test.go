@@ -137,7 +137,7 @@ func full() *shop.Item {
 	return &shop.Item{
 		ID: "rain", Title: "Rain jacket", Titles: map[string]string{"zh": "红色雨衣"}, Description: "Keeps dry.", Brand: "Acme",
 		Categories: []string{"Clothing", "Jackets"}, Price: 80.5, CreatedAt: time.Unix(1_700_000_000, 0),
-		Attributes: map[string][]string{"Colour": {"Red"}, "weight": {"0.5"}},
+		Attributes: map[string][]string{"Colour": {"Red"}, "weight": {"0.5"}}, Vector: []float32{0.5, 0.25},
 	}
 }
 
@@ -146,7 +146,7 @@ func TestRequestsOfChanges(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r, s := serve(t, dims, bulk(outcome("index", "rain", 201, ""), outcome("delete", "gone", 200, ""), outcome("index", "plain", 201, "")))
 			err := r.Apply(soon(t), []retrieve.Change{
-				{ID: "rain", Version: 7, Vector: []float32{0.5, 0.25}, Item: full()},
+				{ID: "rain", Version: 7, Item: full()},
 				{ID: "gone", Version: 8},
 				{ID: "plain", Item: &shop.Item{ID: "plain", Title: "Plain", Availability: shop.OutOfStock}},
 			})

@@ -68,16 +68,14 @@ type document struct {
 	Vector       []float32         `json:"vector,omitempty"`
 }
 
-// documentOf makes the document of an item. An index without vectors has no place for one.
+// documentOf makes the document of an item, for an index of vectors of so many numbers; 0 has no place for one.
 func documentOf(c *retrieve.Change, dims int) document {
 	facts, texts := retrieve.FactsOf(c.Item), retrieve.TextsOf(c.Item)
 	d := document{
 		ID: c.ID, Title: texts.Title, Description: texts.Description, Values: texts.Attributes,
 		Brand: facts.Brand, Category: facts.Category, Availability: facts.Availability, Available: facts.Available,
 		Price: facts.Price, CreatedAt: facts.Created, Attributes: facts.Attributes, Numbers: facts.Numbers,
-	}
-	if dims > 0 {
-		d.Vector = c.Vector
+		Vector: retrieve.VectorOf(c.Item, dims),
 	}
 	return d
 }

@@ -57,8 +57,8 @@ func schema(collection string, dims int) *qdrant.CreateCollection {
 func (r *Retriever) point(c *retrieve.Change) *qdrant.PointStruct {
 	v := r.maker.Item(c.Item)
 	vectors := map[string]*qdrant.Vector{words: qdrant.NewVectorSparse(v.Indices, v.Values)}
-	if r.dims > 0 && c.Vector != nil {
-		vectors[dense] = qdrant.NewVectorDense(c.Vector)
+	if x := retrieve.VectorOf(c.Item, r.dims); x != nil {
+		vectors[dense] = qdrant.NewVectorDense(x)
 	}
 	return &qdrant.PointStruct{Id: pointID(c.ID), Vectors: qdrant.NewVectorsMap(vectors), Payload: payload(c)}
 }
