@@ -11,10 +11,12 @@ import (
 	"github.com/haggle-commerce/haggle/libs/dataset"
 	"github.com/haggle-commerce/haggle/libs/dataset/synth"
 	"github.com/haggle-commerce/haggle/libs/feature"
+	"github.com/haggle-commerce/haggle/libs/model/neighbour"
 	"github.com/haggle-commerce/haggle/libs/quality"
 	"github.com/haggle-commerce/haggle/libs/shop"
 	"github.com/haggle-commerce/haggle/services/trainer/internal/corpus"
 	"github.com/haggle-commerce/haggle/services/trainer/internal/evaluate"
+	"github.com/haggle-commerce/haggle/services/trainer/internal/pick"
 	"github.com/haggle-commerce/haggle/services/trainer/internal/replay"
 	"github.com/haggle-commerce/haggle/services/trainer/internal/study"
 )
@@ -78,6 +80,11 @@ func Compare(ctx context.Context, c Comparison, out, progress io.Writer) error {
 			fmt.Fprintf(progress, "%3.0f %% %s\n", 100*share, stage)
 		}
 	}
+	way, err := c.pick(ctx, log, catalogue, &o)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(progress, "neighbours by %v\n", way)
 	found, err := study.Run(ctx, log, catalogue, o)
 	if err != nil {
 		return fmt.Errorf("compare: %w", err)
@@ -99,6 +106,19 @@ func Compare(ctx context.Context, c Comparison, out, progress io.Writer) error {
 		return encoder.Encode(r)
 	}
 	return r.write(out)
+}
+
+// pick chooses how neighbours are learnt, as later runs of the service do, and has the study learn them so.
+func (c Comparison) pick(ctx context.Context, log *corpus.Corpus, catalogue *feature.Catalogue, o *study.Options) (pick.Way, error) {
+	p := pick.Options{Together: o.Together, Budget: Default().Contest, Seed: c.Seed, Progress: o.Progress}
+	_, valid, _ := study.Split(replay.Asks(log))
+	choice, err := pick.Choose(ctx, log, catalogue, valid, p)
+	if err != nil {
+		return pick.Way{}, fmt.Errorf("choose neighbours: %w", err)
+	}
+	way := choice.Way()
+	o.Learn = func(until int) (*neighbour.Model, error) { return way.Learn(ctx, log, until, p) }
+	return way, nil
 }
 
 // load reads or generates the log and the catalogue.

@@ -11,6 +11,7 @@ import (
 	"github.com/haggle-commerce/haggle/libs/cost"
 	"github.com/haggle-commerce/haggle/libs/feature"
 	"github.com/haggle-commerce/haggle/libs/model"
+	"github.com/haggle-commerce/haggle/libs/model/neighbour"
 	"github.com/haggle-commerce/haggle/libs/quality"
 	"github.com/haggle-commerce/haggle/libs/registry"
 	"github.com/haggle-commerce/haggle/libs/shop"
@@ -19,7 +20,6 @@ import (
 	"github.com/haggle-commerce/haggle/services/trainer/internal/evaluate"
 	"github.com/haggle-commerce/haggle/services/trainer/internal/learn"
 	"github.com/haggle-commerce/haggle/services/trainer/internal/study"
-	"github.com/haggle-commerce/haggle/services/trainer/internal/together"
 )
 
 // The slots of the registry that the trainer fills.
@@ -109,9 +109,11 @@ func (r *room) teach(ctx context.Context, c *corpus.Corpus, first bool) error {
 		tell(stage, share)
 	}
 	trainedOn := describe(c)
-	if err := r.teachNeighbours(ctx, c, o.Together, trainedOn); err != nil {
+	way, options, err := r.teachNeighbours(ctx, c, o.Together, first)
+	if err != nil {
 		return err
 	}
+	o.Learn = func(until int) (*neighbour.Model, error) { return way.Learn(ctx, c, until, options) }
 	sessions := r.sizes.sequel
 	sessions.Boost.Seed, sessions.Linear.Seed = o.Boost.Seed, o.Linear.Seed
 	sessions.Boost.Workers, sessions.Boost.Used = o.Boost.Workers, o.Boost.Used
@@ -128,30 +130,6 @@ func (r *room) teach(ctx context.Context, c *corpus.Corpus, first bool) error {
 		return fmt.Errorf("learn rankers: %w", err)
 	}
 	return r.release(ctx, found, trainedOn)
-}
-
-// teachNeighbours learns the lists from the whole log and publishes them.
-func (r *room) teachNeighbours(ctx context.Context, c *corpus.Corpus, o together.Options, trainedOn string) error {
-	lists, err := together.Learn(c, len(c.Events), o)
-	if err != nil {
-		return fmt.Errorf("learn neighbours: %w", err)
-	}
-	file, err := lists.Encode(map[string]string{"trained_on": trainedOn})
-	if err != nil {
-		return fmt.Errorf("encode neighbours: %w", err)
-	}
-	card := registry.Card{
-		Name: slotNeighbours, Kind: model.KindNeighbour, Created: r.kit.Clock(), TrainedOn: trainedOn,
-		Metrics: map[string]float64{
-			"items": float64(lists.Len()), "pairs": float64(len(lists.Items)),
-			"coverage": float64(lists.Len()) / float64(max(r.catalogue.Len(), 1)),
-		},
-	}
-	if card, err = r.kit.Models.Publish(ctx, card, file); err != nil {
-		return fmt.Errorf("publish neighbours: %w", err)
-	}
-	r.kit.Log.Info("neighbours published", "model", card.ID, "items", lists.Len(), "bytes", card.Bytes)
-	return nil
 }
 
 // release publishes the best candidate when it is not worse than what serves, and records the others.

@@ -175,7 +175,7 @@ func TestSettingText(t *testing.T) {
 	if s.Name() != "ridge+neighbours+als" || s.alone().Name() != "ridge" {
 		t.Errorf("Name = %s and %s", s.Name(), s.alone().Name())
 	}
-	if short := s.short(3); strings.Count(short.String(), "keep 3") != 2 || strings.Count(s.String(), "keep 10") != 2 {
+	if short := s.Short(3); strings.Count(short.String(), "keep 3") != 2 || strings.Count(s.String(), "keep 10") != 2 {
 		t.Errorf("short = %v of %v", short, s)
 	}
 }

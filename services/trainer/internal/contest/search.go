@@ -204,20 +204,20 @@ func (t *trial) shorten(ctx context.Context) error {
 		}
 	}
 	for _, keep := range []int{500, 250, 125, 64} {
-		if _, err := t.try(ctx, t.entries[best].Setting.short(keep)); err != nil {
+		if _, err := t.try(ctx, t.entries[best].Setting.Short(keep)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// short returns the setting with rows of keep entries.
-func (s Setting) short(keep int) Setting {
+// Short returns the setting with rows of keep entries.
+func (s Setting) Short(keep int) Setting {
 	if s.Keep > 0 {
 		s.Keep = keep
 	}
 	if s.Beside != nil {
-		rest := s.Beside.short(keep)
+		rest := s.Beside.Short(keep)
 		s.Beside = &rest
 	}
 	return s

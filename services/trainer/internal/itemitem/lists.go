@@ -200,6 +200,14 @@ func Join(a, b *Lists, share float64, keep int) *Lists {
 	return FromRows(rows)
 }
 
+// Resize multiplies all weights, so that in the root mean square over items a row is as long as one of other.
+func (l *Lists) Resize(other *Lists) {
+	by := other.size() / l.size()
+	for i := range l.Weights {
+		l.Weights[i] *= by
+	}
+}
+
 // size is the length of all rows put together, over the square root of the number of items.
 func (l *Lists) size() float32 {
 	sum := 0.0

@@ -25,8 +25,10 @@ type Options struct {
 	Keep     int
 	Seed     uint64
 	Together together.Options
-	Boost    learn.Options
-	Linear   learn.LinearOptions
+	// Learn, where set, learns the neighbours from the first until events, in place of package together.
+	Learn  func(until int) (*neighbour.Model, error)
+	Boost  learn.Options
+	Linear learn.LinearOptions
 	// Progress, where set, is called with what is being done and which share of all is done.
 	Progress func(stage string, share float64)
 }
@@ -88,7 +90,9 @@ func Run(ctx context.Context, c *corpus.Corpus, catalogue *feature.Catalogue, o 
 		return nil, fmt.Errorf("%w: %d asks, at least %d", ErrTooLittle, len(asks), MinAsks)
 	}
 	s := &study{options: o, player: replay.New(c, replay.NewShelf(c, catalogue), o.Seed)}
-	s.player.Learn = func(until int) (*neighbour.Model, error) { return together.Learn(c, until, o.Together) }
+	if s.player.Learn = o.Learn; o.Learn == nil {
+		s.player.Learn = func(until int) (*neighbour.Model, error) { return together.Learn(c, until, o.Together) }
+	}
 	train, valid, test, err := s.play(ctx, asks)
 	if err != nil {
 		return nil, err
@@ -106,6 +110,13 @@ func Run(ctx context.Context, c *corpus.Corpus, catalogue *feature.Catalogue, o 
 	return r, nil
 }
 
+// Split returns the asks of the three parts, which are in order of time.
+func Split(asks []replay.Ask) (train, valid, test []replay.Ask) {
+	cut := func(share float64) int { return int(share * float64(len(asks))) }
+	begin, middle, end := cut(historyShare), cut(trainShare), cut(validShare)
+	return asks[begin:middle], asks[middle:end], asks[end:]
+}
+
 // study is one Run under way.
 type study struct {
 	options Options
@@ -121,8 +132,7 @@ const (
 // play makes the examples of the three parts.
 func (s *study) play(ctx context.Context, asks []replay.Ask) (train, valid, test *replay.Sample, err error) {
 	o := s.options
-	cut := func(share float64) int { return int(share * float64(len(asks))) }
-	begin, middle, end := cut(historyShare), cut(trainShare), cut(validShare)
+	parts, validation, last := Split(asks)
 	wanted := o.Train + o.Valid + o.Test
 	done := 0
 	play := func(into *replay.Sample, part []replay.Ask, most, keep int) *replay.Sample {
@@ -137,11 +147,11 @@ func (s *study) play(ctx context.Context, asks []replay.Ask) (train, valid, test
 	}
 	train = replay.NewSample(o.Train * o.Keep * 9 / 8)
 	for i := range trainWindows {
-		from, to := begin+(middle-begin)*i/trainWindows, begin+(middle-begin)*(i+1)/trainWindows
-		play(train, asks[from:to], o.Train/trainWindows, o.Keep)
+		from, to := len(parts)*i/trainWindows, len(parts)*(i+1)/trainWindows
+		play(train, parts[from:to], o.Train/trainWindows, o.Keep)
 	}
-	valid = play(replay.NewSample(0), asks[middle:end], o.Valid, 0)
-	test = play(replay.NewSample(0), asks[end:], o.Test, 0)
+	valid = play(replay.NewSample(0), validation, o.Valid, 0)
+	test = play(replay.NewSample(0), last, o.Test, 0)
 	return train, valid, test, err
 }
 
