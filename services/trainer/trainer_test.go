@@ -166,9 +166,9 @@ func checkNeighbours(t *testing.T, kit service.Kit) {
 		t.Errorf("%d lists with %d items, want 150 lists at least", lists.Len(), len(lists.Items))
 	}
 	for _, card := range cards(t, kit, slotNeighbours) {
-		if card.Variant == "" || !strings.HasPrefix(card.Note, "together") && card.Intervals["over_together"][0] <= 0 ||
-			card.Metrics["ndcg@10_together"] <= 0 || card.Metrics["pairs_together"] <= 0 {
-			t.Errorf("the card does not tell what was chosen and what else was tried: %+v", card)
+		// So small a shop has too few asks to choose by.
+		if card.Variant != "together" || !strings.HasPrefix(card.Note, "together: ") {
+			t.Errorf("the card does not tell what was chosen, and why: %+v", card)
 		}
 	}
 }
