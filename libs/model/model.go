@@ -17,7 +17,6 @@ const (
 	KindNeighbour = "neighbour"
 	KindRecipe    = "recipe"
 	KindSession   = "session"
-	KindFactor    = "factor"
 	KindEncoder   = "encoder"
 )
 

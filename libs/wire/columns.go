@@ -22,7 +22,6 @@ const (
 	ColumnSimilar  = "similar"
 	ColumnAgain    = "again"
 	ColumnVector   = "vector"
-	ColumnFactor   = "factor"
 )
 
 // MaxCandidates is how many candidates one message may hold.
