@@ -32,8 +32,7 @@ else
   loud "lint: golangci-lint is not built here; build it once with: go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0"
 fi
 say "Kubernetes for the tests"
-HAGGLE_CLUSTER=$(./scripts/cluster.sh)
-export HAGGLE_CLUSTER
+if HAGGLE_CLUSTER=$(./scripts/cluster.sh); then export HAGGLE_CLUSTER; else loud "the tests of the chart: Kubernetes could not be built"; fi
 say "tests, with the race detector"
 HAGGLE_REQUIRE_SERVERS=1 go test -race -timeout 25m work
 say "quality of the whole house, on held-out time"
