@@ -8,8 +8,9 @@ import (
 	"io"
 	"runtime"
 	"slices"
-	"sync"
 	"text/tabwriter"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/haggle-commerce/haggle/services/autoscaler/internal/simulate"
 )
@@ -98,22 +99,17 @@ func (s *simulation) compare(ctx context.Context, stderr io.Writer) ([]row, erro
 		}
 	}
 	rows := make([]row, len(trials))
-	failures := make([]error, len(trials))
-	var group sync.WaitGroup
-	turn := make(chan struct{}, runtime.GOMAXPROCS(0))
+	group, life := errgroup.WithContext(ctx)
+	group.SetLimit(runtime.GOMAXPROCS(0))
 	for i, x := range trials {
-		group.Go(func() {
-			turn <- struct{}{}
-			defer func() { <-turn }()
-			rows[i], failures[i] = s.try(ctx, &t, x, bounds)
+		group.Go(func() (err error) {
+			rows[i], err = s.try(life, &t, x, bounds)
 			fmt.Fprintf(stderr, "%s: done\n", rows[i].Policy)
+			return err
 		})
 	}
-	group.Wait()
-	for _, err := range failures {
-		if err != nil {
-			return nil, err
-		}
+	if err := group.Wait(); err != nil {
+		return nil, err
 	}
 	static, err := s.static(ctx, &t, bounds)
 	if err != nil {

@@ -172,7 +172,7 @@ func newFigures(policy string, r *simulate.Result, b simulate.Bounds) figures {
 	return f
 }
 
-// Simulate runs the command `simulate` with args and returns the exit code: the planner of production, or a peer, scales a service
+// Simulate runs the command `simulate` with args and returns the exit code: the planner, or a peer, scales a service
 // through a trace, request by request. Figures go to stdout, progress and faults to stderr.
 func Simulate(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	var s simulation
